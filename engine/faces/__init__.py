@@ -1,0 +1,1 @@
+"""Morphable models: what a face can be."""

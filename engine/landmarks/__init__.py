@@ -1,0 +1,1 @@
+"""Finding the points of a face in a photo."""

@@ -1,0 +1,1 @@
+"""Photos: reading, EXIF, colour, masks."""

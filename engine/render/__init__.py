@@ -1,0 +1,1 @@
+"""Mitsuba: variant choice, gradient bridge, scenes, transfer."""

@@ -1,0 +1,1 @@
+"""What a finished fit leaves on disk."""

@@ -1,0 +1,1 @@
+"""Camera, pose, spherical-harmonics light and skin material."""
