@@ -1,4 +1,4 @@
-"""Which libLLVM Dr.Jit can be trusted with here: candidates, a trial of each in a child process, a cache of the answers."""
+"""Which libLLVM Dr.Jit can be trusted with here: candidates, a trial in a child process, a cache of answers."""
 
 from __future__ import annotations
 

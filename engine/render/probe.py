@@ -1,8 +1,8 @@
 """Run in a child process: does this variant of Mitsuba, with this libLLVM, compile and differentiate a real kernel?
 
-Some builds of libLLVM end the process ("Cannot select fminimum") instead of raising, so the question cannot be asked in the
-process that needs the answer. Usage: ``python probe.py <variant> <libLLVM or ""> <JSON list of sys.path>``; prints ``OK`` when
-the gradient is right. Imports nothing of the engine, so that it runs by its path alone.
+Some builds of libLLVM end the process ("Cannot select fminimum") instead of raising, so the question cannot be asked in
+the process that needs the answer. Usage: ``python probe.py <variant> <libLLVM or ""> <JSON list of sys.path>``; prints
+``OK`` when the gradient is right. Imports nothing of the engine, so that it runs by its path alone.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ TINY_SCENE: dict[str, Any] = {
 def load_llvm(path: str) -> None:
     """Load libLLVM at ``path`` and name it to Dr.Jit.
 
-    A libLLVM from PyPI lies beside its own C++ runtime, whose files lack the names that the loader looks for; loaded first,
-    they are found by the name written inside them. They stay local (no RTLD_GLOBAL): their exception handling must not
-    replace that of other libraries.
+    A libLLVM from PyPI lies beside its own C++ runtime, whose files lack the names that the loader looks for; loaded
+    first, they are found by the name written inside them. They stay local (no RTLD_GLOBAL): their exception handling
+    must not replace that of other libraries.
     """
     folder = os.path.join(os.path.dirname(path), "x86_64-unknown-linux-gnu")  # noqa: PTH118, PTH120
     for name in ("libunwind.so.1.0", "libc++abi.so.1.0", "libc++.so.1.0"):

@@ -47,10 +47,11 @@ def activate(device: str = "auto") -> VariantInfo:
     if _active is not None and device in ("auto", _active.device):
         return _active
     info = choose(device)
-    import mitsuba as mi
-
     if info.llvm:
         load_llvm(info.llvm)
+    # Only now: Dr.Jit looks for libLLVM when it is imported.
+    import mitsuba as mi
+
     try:
         mi.set_variant(info.name)
         mi.set_log_level(mi.LogLevel.Error)
