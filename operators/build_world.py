@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Builds the light of the photo as a world."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+
+from ..engine.protocol import PhotoResult
+from .build_images import LINEAR, ImageStore
+
+
+def build_world(label: str, photo: PhotoResult, folder: Path, store: ImageStore) -> bpy.types.World:
+    """A world lit by the photo's lat-long image, strength 1.
+
+    The engine's images are laid out as Blender's Environment Texture reads them once the head stands in Blender's axes:
+    the column's azimuth is ``-2 pi (u - 1/2)``, counted from +x towards +y, the row's elevation ``pi (1/2 - v)`` from the
+    top. So no mapping node is needed.
+    """
+    world = bpy.data.worlds.new(f"{label} Light")
+    if world.node_tree is None:
+        world.use_nodes = True
+    tree = world.node_tree
+    tree.nodes.clear()
+    environment = tree.nodes.new("ShaderNodeTexEnvironment")
+    environment.name = environment.label = "Photo Light"
+    environment.location = (-300, 0)
+    environment.projection = "EQUIRECTANGULAR"
+    environment.image = store.load(folder / photo.light, f"{label} Light", LINEAR)
+    background = tree.nodes.new("ShaderNodeBackground")
+    background.inputs["Strength"].default_value = 1.0
+    output = tree.nodes.new("ShaderNodeOutputWorld")
+    output.location = (220, 0)
+    tree.links.new(environment.outputs["Color"], background.inputs["Color"])
+    tree.links.new(background.outputs["Background"], output.inputs["Surface"])
+    return world
