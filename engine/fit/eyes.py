@@ -1,0 +1,116 @@
+"""Eyes: where they look, and a plain iris in the photo's colour painted on the eyeball."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..faces.model import PART_NAMES, FaceModel
+from ..scene.camera import Camera
+
+# Mean visible iris diameter of adults, mm (Caroline and Andre 2002, corneal diameters: 11.7 mm horizontally).
+IRIS_RADIUS_MM = 5.85
+PUPIL_SHARE = 0.36
+PUPIL_ALBEDO = 0.01
+TYPICAL_IRIS = (0.075, 0.045, 0.028)
+TYPICAL_SCLERA = (0.60, 0.54, 0.49)
+SIDES = ("eye_left", "eye_right")
+# Wet surfaces: nearly mirror-like, with the reflectance of water and cornea (n = 1.376: F0 = 0.025 = 0.08 x 0.31).
+EYE_SPECULAR = 0.31
+EYE_ROUGHNESS = 0.2
+
+
+@dataclass(frozen=True)
+class Eyeball:
+    """A sphere in the head frame: ``centre`` (3,) mm, ``radius`` mm; ``gaze`` (3,) unit vector towards the iris."""
+
+    centre: NDArray[np.float64]
+    radius: float
+    gaze: NDArray[np.float64]
+
+    @property
+    def iris_angle(self) -> float:
+        """Radians between the gaze and the iris's edge."""
+        return float(np.arcsin(min(0.9, IRIS_RADIUS_MM / self.radius)))
+
+    def angle(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N,) radians between the gaze and each of (N, 3) points of the surface."""
+        away = points - self.centre
+        cosine = away @ self.gaze / np.maximum(np.linalg.norm(away, axis=1), 1e-6)
+        return np.asarray(np.arccos(np.clip(cosine, -1.0, 1.0)), np.float32)
+
+
+def fit_sphere(points: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
+    """Centre (3,) and radius of the sphere nearest to (N, 3) points, by linear least squares of |p|^2 = 2 c.p + (r^2 - |c|^2)."""
+    exact = points.astype(np.float64)
+    design = np.concatenate([2.0 * exact, np.ones((len(exact), 1))], 1)
+    solution, *_ = np.linalg.lstsq(design, (exact**2).sum(1), rcond=None)
+    centre = solution[:3]
+    return centre, float(np.sqrt(solution[3] + centre @ centre))
+
+
+def find_eyeball(
+    model: FaceModel, vertices: NDArray[np.float32], side: str, camera: Camera, irises: NDArray[np.float32]
+) -> Eyeball:
+    """The eyeball ``side`` ("eye_left" or "eye_right") of ``vertices`` (V, 3), looking at where the photo shows its iris.
+
+    ``irises`` (2, 2) are the pixels of both irises' centres in any order; an iris that lies off the ball leaves the gaze straight ahead.
+    """
+    polygons = model.quads[model.face_part == PART_NAMES.index(side)]
+    centre, radius = fit_sphere(vertices[np.unique(polygons[polygons >= 0])])
+    seen = camera.project(centre[None])[0]
+    iris = irises[np.argmin(np.linalg.norm(irises - seen, axis=1))]
+    direction = camera.rays(iris.astype(np.float64))
+    towards = centre - camera.centre
+    along = float(towards @ direction)
+    off = float(towards @ towards) - along**2
+    gaze = np.array([0.0, 0.0, 1.0])
+    # Beyond 60 degrees the point found is no iris.
+    if off < (0.87 * radius) ** 2:
+        hit = camera.centre + direction * (along - np.sqrt(radius**2 - off))
+        gaze = (hit - centre) / radius
+    return Eyeball(centre, radius, gaze)
+
+
+def paint_eye(
+    share: NDArray[np.float32], iris: NDArray[np.float32], sclera: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """(N, 3) linear albedo at angles from the gaze given as ``share`` (N,) of the iris's: pupil, iris, limbus, sclera."""
+    pupil = _step(share, PUPIL_SHARE, 0.06)
+    edge = _step(share, 1.0, 0.07)
+    # The iris is darkest at its rim (limbal ring) and lightest around the pupil's collarette.
+    ring = np.interp(share, (PUPIL_SHARE, 0.5, 0.8, 1.0), (0.8, 1.25, 1.0, 0.45))
+    blush = np.interp(share, (1.0, 2.6), (0.0, 1.0))
+    white = sclera[None] * (1.0 - blush[:, None] * np.array([0.08, 0.22, 0.24]))
+    coloured = np.full((len(share), 3), PUPIL_ALBEDO) * (1.0 - pupil[:, None]) + pupil[:, None] * ring[:, None] * iris[None]
+    return np.asarray(coloured * (1.0 - edge[:, None]) + white * edge[:, None], np.float32)
+
+
+def eye_colours(
+    share: NDArray[np.float32], albedo: NDArray[np.float32], weight: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Linear colours (3,) of iris and sclera from what the photo shows: ``albedo`` (N, 3) at ``share`` of the iris's angle.
+
+    Medians over the ring between pupil and limbus and over the white beside it, kept within what eyes are; typical ones without evidence.
+    """
+    iris = _median(albedo, weight * ((share > 0.5) & (share < 0.85)), TYPICAL_IRIS)
+    sclera = _median(albedo, weight * ((share > 1.2) & (share < 2.0)), TYPICAL_SCLERA)
+    return _within(iris, TYPICAL_IRIS, 0.35, 3.0), _within(sclera, TYPICAL_SCLERA, 0.7, 1.2)
+
+
+def _median(albedo: NDArray[np.float32], weight: NDArray[np.float32], otherwise: tuple[float, ...]) -> NDArray[np.float32]:
+    chosen = albedo[weight > 0.5]
+    return np.median(chosen, 0).astype(np.float32) if len(chosen) >= 12 else np.array(otherwise, np.float32)
+
+
+def _within(colour: NDArray[np.float32], typical: tuple[float, ...], low: float, high: float) -> NDArray[np.float32]:
+    """``colour`` with its luminance kept between ``low`` and ``high`` times the typical one's."""
+    mean = max(1e-4, float(colour.mean()))
+    return np.asarray(colour * (np.clip(mean, low * np.mean(typical), high * np.mean(typical)) / mean), np.float32)
+
+
+def _step(value: NDArray[np.float32], edge: float, width: float) -> NDArray[np.float32]:
+    place = np.clip((value - edge) / width + 0.5, 0.0, 1.0)
+    return np.asarray(place * place * (3.0 - 2.0 * place), np.float32)

@@ -1,0 +1,43 @@
+"""The whole way: from a photo's file to a folder of results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import PhotoError
+from ..faces.choose import load_model
+from ..render.variant import activate
+from ..reporter import Reporter
+from ..results.write import estimated_bytes, write_results
+from ..results.writing import check_output
+from ..settings import Settings
+from .clock import Clock
+from .prepare import prepare_photo
+
+
+def reconstruct(photos: list[Path], output: Path, settings: Settings, reporter: Reporter) -> Path:
+    """Reconstruct the face in the photo and write everything into ``output``; the path of ``result.json``.
+
+    Raises:
+        EngineError: with a sentence and a remedy; nothing is left behind.
+        Cancelled: by the reporter; nothing is left behind.
+    """
+    if len(photos) != 1:
+        raise PhotoError(f"{len(photos)} photos were given.", "This version reconstructs one photo at a time.")
+    check_output(output, estimated_bytes(settings.texture_size, len(photos)))
+    clock = Clock()
+    with clock.stage("total"):
+        reporter.progress("start", 0, 1)
+        with clock.stage("start"):
+            variant = activate(settings.device)
+            model = load_model(settings.face_model)
+        with clock.stage("photos"):
+            reporter.progress("photos", 0, 1)
+            prepared = prepare_photo(photos[0], settings, reporter)
+        # Mitsuba's parts can only be imported once its variant is set.
+        from .run import Run
+
+        data = Run(model, prepared, settings, reporter, clock, variant).result()
+    reporter.progress("write", 0, 1)
+    data.report["seconds"]["total"] = round(clock.seconds["total"], 3)
+    return write_results(output, data, reporter)

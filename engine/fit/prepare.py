@@ -1,0 +1,79 @@
+"""A photo made ready for the fit: read, its face found, cut out and masked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..landmarks.choose import choose_detector
+from ..landmarks.detector import DetectedFace, largest_face
+from ..photos.crop import FaceCrop, crop_face
+from ..photos.masks import eye_mask, skin_mask
+from ..photos.people import person_mask
+from ..photos.reading import Photo, read_photo
+from ..reporter import Reporter
+from ..scene.camera import Camera
+from ..scene.colour import linear_to_srgb
+from ..settings import Settings
+
+FloatImage = NDArray[np.float32]
+
+# The picture that the maps are read from has about this many pixels for the texels across the map.
+DETAIL_SHARE = 1.0
+
+
+@dataclass(frozen=True)
+class PreparedPhoto:
+    """A photo with its face found: ``crop`` for the fit, ``detail`` for the maps (the same window, maybe finer), and their masks."""
+
+    photo: Photo
+    face: DetectedFace
+    crop: FaceCrop
+    detail: FaceCrop
+    mask: FloatImage
+    detail_mask: FloatImage
+    detail_eyes: FloatImage
+
+
+def prepare_photo(path: Path, settings: Settings, reporter: Reporter) -> PreparedPhoto:
+    """Read a photo, find its largest face and cut it out.
+
+    Raises:
+        PhotoError: the file cannot be read, or shows no face that is large enough.
+    """
+    photo = read_photo(path, reporter)
+    reporter.progress("landmarks", 0, 1)
+    detector = choose_detector(settings)
+    face = largest_face(detector.detect(photo.srgb8), photo.name, reporter)
+    reporter.check()
+    crop = crop_face(photo, face.points, settings.fit_size)
+    detail = crop_face(photo, face.points, detail_size(crop, settings))
+    mask, eyes = _masks(detail, face)
+    fit_mask, _ = (mask, eyes) if detail.width == crop.width else _masks(crop, face)
+    return PreparedPhoto(photo, face, crop, detail, fit_mask, mask, eyes)
+
+
+def detail_size(crop: FaceCrop, settings: Settings) -> int:
+    """Longer side in pixels of the picture for the maps: as the photo has it, at least the fit's, at most what the maps can hold."""
+    native = max(crop.width, crop.height) / crop.scale
+    return round(max(settings.fit_size, min(native, DETAIL_SHARE * settings.texture_size)))
+
+
+def _masks(crop: FaceCrop, face: DetectedFace) -> tuple[FloatImage, FloatImage]:
+    points = crop.from_photo(face.points)
+    person = person_mask(_srgb8(crop.linear))
+    skin = skin_mask(crop, points, person)
+    return skin, eye_mask(crop, points)
+
+
+def _srgb8(linear: FloatImage) -> NDArray[np.uint8]:
+    return np.asarray(np.round(np.clip(linear_to_srgb(linear), 0.0, 1.0) * 255.0), np.uint8)
+
+
+def photo_camera(camera: Camera, crop: FaceCrop, photo: Photo) -> Camera:
+    """The camera of the whole photo, of the crop's."""
+    back = camera.cropped(-crop.left * crop.scale, -crop.top * crop.scale, photo.width, photo.height, 1.0 / crop.scale)
+    return replace(back, width=photo.width, height=photo.height)

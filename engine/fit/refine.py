@@ -1,0 +1,155 @@
+"""Geometry and camera from shading, colour and landmarks, for a light and a reflectance that stand still.
+
+Points stay fixed on the surface; the photo is read where they project. The shading's change with the normal is that of the
+unshadowed irradiance, whose shadows come from the traced transfer: exact for small moves, and rays are traced again afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..faces.model import LandmarkEmbedding
+from .head import DifferentiableCamera, DifferentiableHead
+from .photometric import Samples, independent_share, observation_precision, sample_image
+from .shading import Transfer, unshadowed
+
+# Landmarks are a detector's opinion: their deviation as a share of the face's height, and how many of them are independent.
+LANDMARK_SPREAD = 0.008
+INDEPENDENT_LANDMARKS = 80.0
+EXPRESSION_SPREAD = 0.25
+OUTSIDE_SPREAD = 0.03
+# What stage 1 found from landmarks, depth and outline, which stage 2 does not look at again, holds it back by these deviations.
+IDENTITY_HOLD = 0.7
+TURN_HOLD = 0.05
+SHIFT_HOLD = 2.0
+ZOOM_HOLD = 0.03
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Coefficients of the geometry: identity (K,), expression (E,)."""
+
+    identity: Tensor
+    expression: Tensor
+
+
+@dataclass
+class ShapeProblem:
+    """One photo's evidence on the shape.
+
+    Attributes:
+        head: the model. image: (H, W, 3) linear photo, blurred to the scale of this pass.
+        samples: points of the surface, with their trust. radiance: (N, 3) what the model says of them now.
+        body: (N, 3) albedo times what the specular layer lets through. light: (B, 3). openness: (N,) share of light not shadowed.
+        normal: (N, 3) normals that the transfer was traced with.
+        embedding: landmarks. points: (L, 2) their observed pixels. face_height: pixels.
+        anchor: stage 1's shape.
+    """
+
+    head: DifferentiableHead
+    image: Tensor
+    samples: Samples
+    radiance: Tensor
+    body: Tensor
+    light: Tensor
+    openness: Tensor
+    normal: Tensor
+    embedding: LandmarkEmbedding
+    points: Tensor
+    face_height: float
+    anchor: Shape
+    landmark_weight: float = 1.0
+    identity_weight: float = 1.0
+    expression_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        self.precision = observation_precision(self.samples.colour)
+        self.share = independent_share(self.samples.weight)
+        self.base = unshadowed(self.normal, self.light)
+        self.fixed = torch.from_numpy(np.flatnonzero(~self.embedding.contour))
+        self.landmark_triangle = torch.from_numpy(self.embedding.triangle.astype(np.int64))[self.fixed]
+        self.landmark_barycentric = torch.from_numpy(self.embedding.barycentric)[self.fixed]
+
+    def solve(
+        self, start: Shape, camera: DifferentiableCamera, steps: int, tick: Callable[[float], None]
+    ) -> tuple[Shape, DifferentiableCamera]:
+        """The shape and the camera after ``steps`` of L-BFGS. ``tick`` is called with each evaluation's loss."""
+        shape = Shape(start.identity.clone().requires_grad_(True), start.expression.clone().requires_grad_(True))
+        moving = DifferentiableCamera(camera.start, *(p.detach().clone().requires_grad_(True) for p in camera.parameters))
+        parameters = [shape.identity, shape.expression, *moving.parameters]
+        optimiser = torch.optim.LBFGS(
+            parameters, max_iter=steps, max_eval=2 * steps, history_size=15, line_search_fn="strong_wolfe"
+        )
+
+        def closure() -> Tensor:
+            optimiser.zero_grad()
+            loss = self.loss(shape, moving)
+            torch.autograd.backward(loss)
+            tick(float(loss.detach()))
+            return loss
+
+        optimiser.step(closure)
+        expression = shape.expression.detach()
+        if self.head.model.expression_is_blendshape:
+            expression = expression.clamp(0.0, 1.0)
+        stopped = DifferentiableCamera(moving.start, *(p.detach() for p in moving.parameters))
+        return Shape(shape.identity.detach(), expression), stopped
+
+    def loss(self, shape: Shape, camera: DifferentiableCamera) -> Tensor:
+        """() minus the log posterior of shape and camera, up to a constant."""
+        vertices = self.head.vertices(shape.identity, shape.expression)
+        return (
+            self._photo_loss(vertices, camera)
+            + self.landmark_weight * self._landmark_loss(vertices, camera)
+            + self._prior(shape)
+            + self._camera_prior(camera)
+        )
+
+    def _photo_loss(self, vertices: Tensor, camera: DifferentiableCamera) -> Tensor:
+        place = self.head.interpolate(vertices, self.samples.triangle, self.samples.barycentric)
+        seen = sample_image(self.image, camera.project(place))
+        normals = self.head.interpolate(self.head.vertex_normals(vertices), self.samples.triangle, self.samples.barycentric)
+        change = unshadowed(torch.nn.functional.normalize(normals, dim=1), self.light) - self.base
+        expected = self.radiance + self.body * self.openness[:, None] * change
+        square = (self.precision * (seen - expected) ** 2).sum(1)
+        return 0.5 * self.share * (self.samples.weight * square).sum()
+
+    def _landmark_loss(self, vertices: Tensor, camera: DifferentiableCamera) -> Tensor:
+        place = self.head.interpolate(vertices, self.landmark_triangle, self.landmark_barycentric)
+        distance = (camera.project(place) - self.points[self.fixed]) / (LANDMARK_SPREAD * self.face_height)
+        square = (distance**2).sum(1)
+        # Geman-McClure: a point that is far off (hidden, mistaken) pulls no more.
+        robust = 9.0 * square / (9.0 + square)
+        return 0.5 * INDEPENDENT_LANDMARKS * robust.mean()
+
+    def _prior(self, shape: Shape) -> Tensor:
+        identity = 0.5 * (shape.identity**2).sum()
+        hold = 0.5 * (((shape.identity - self.anchor.identity) / IDENTITY_HOLD) ** 2).sum()
+        weight = shape.expression
+        expression = 0.5 * (((weight - self.anchor.expression) / EXPRESSION_SPREAD) ** 2).sum()
+        if self.head.model.expression_is_blendshape:
+            outside = torch.relu(-weight) + torch.relu(weight - 1.0)
+            expression = expression + 0.5 * ((outside / OUTSIDE_SPREAD) ** 2).sum()
+        return self.identity_weight * (identity + hold) + self.expression_weight * expression
+
+    @staticmethod
+    def _camera_prior(camera: DifferentiableCamera) -> Tensor:
+        turn, shift, zoom = camera.parameters
+        return 0.5 * ((turn / TURN_HOLD) ** 2).sum() + 0.5 * ((shift / SHIFT_HOLD) ** 2).sum() + 0.5 * (zoom / ZOOM_HOLD) ** 2
+
+
+def openness(transfer: Transfer, normal: Tensor) -> Tensor:
+    """(N,) share of a constant light that reaches each point: its traced band 0 over that of an unshadowed one."""
+    free = unshadowed(normal, torch.eye(1, 3))[:, 0]
+    return (transfer.diffuse[:, 0] / free).clamp(0.0, 1.0)
+
+
+def face_height(points: NDArray[np.float32]) -> float:
+    """Pixels between the lowest and the highest landmark (L, 2)."""
+    return float(np.ptp(points[:, 1]))

@@ -1,0 +1,136 @@
+"""Light and statistical reflectance together, for a geometry that stands still.
+
+For any reflectance the best light has a closed form (`solve_light`), so only the reflectance is searched: variable projection
+(Golub and Pereyra 1973). At the light's optimum its own derivative is zero, so the gradient may treat it as fixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..faces.model import FaceModel
+from ..faces.skin_colour import SkinColour
+from ..faces.skin_gloss import SpecularPrior, specular_prior
+from .lighting import LightPrior, solve_light
+from .photometric import independent_share, observation_precision, robust_weight
+from .shading import Transfer
+
+SPECULAR_RANGE = (0.02, 0.98)
+ROUGHNESS_RANGE = (0.2, 0.85)
+
+
+@dataclass
+class Reflectance:
+    """A face's statistical reflectance: skin-colour coefficients (C,), and offsets of specular level and roughness in deviations."""
+
+    skin: SkinColour
+    layer: SpecularPrior
+    colour: Tensor
+    gloss: Tensor = field(default_factory=lambda: torch.zeros(2))
+
+    @classmethod
+    def average(cls, model: FaceModel) -> Reflectance:
+        """The prior's middle for ``model``."""
+        skin = SkinColour(model)
+        return cls(skin, specular_prior(model), skin.mean())
+
+    def albedo(self) -> Tensor:
+        """(V, 3) diffuse albedo, linear Rec. 709."""
+        return self.skin.albedo(self.colour)
+
+    def surface(self) -> Tensor:
+        """(V, 2) specular IOR level and roughness."""
+        mean = _tensor(np.stack([self.layer.level_mean, self.layer.roughness_mean], 1))
+        spread = _tensor(np.stack([self.layer.level_sd, self.layer.roughness_sd], 1))
+        level, roughness = (mean + self.gloss * spread).unbind(1)
+        return torch.stack([level.clamp(*SPECULAR_RANGE), roughness.clamp(*ROUGHNESS_RANGE)], 1)
+
+    def negative_log_prior(self) -> Tensor:
+        """() minus the log density of the coefficients, up to a constant."""
+        return self.skin.negative_log_prior(self.colour) + 0.5 * (self.gloss**2).sum()
+
+
+@dataclass
+class ReflectanceProblem:
+    """The photo at N surface points, and what is asked of light and reflectance.
+
+    Attributes:
+        transfer: of the points. colour: (N, 3) linear radiance observed. weight: (N,) trust in [0, 1].
+        at_points: takes (V, C) per-vertex values to the points, (N, C).
+        prior: of the light. albedo_weight: scales the reflectance prior.
+    """
+
+    transfer: Transfer
+    colour: Tensor
+    weight: Tensor
+    at_points: Callable[[Tensor], Tensor]
+    prior: LightPrior
+    albedo_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        self.precision = observation_precision(self.colour)
+        self.share = independent_share(self.weight)
+
+    def solve(
+        self, start: Reflectance, rounds: int, steps: int, tick: Callable[[float], None]
+    ) -> tuple[Reflectance, Tensor, Tensor]:
+        """The reflectance, the light (B, 3) and the trust (N,) after ``rounds`` of reweighting of ``steps`` each.
+
+        ``tick`` is called with the loss after each round.
+        """
+        found = replace(start, colour=start.colour.clone(), gloss=start.gloss.clone())
+        trust = self.weight
+        for _ in range(rounds):
+            self._search(found, trust, steps)
+            light = self._light(found, trust)
+            with torch.no_grad():
+                trust = self.weight * robust_weight(self._residual(found, light) * self.precision.sqrt())[:, 0]
+                tick(float(self.loss(found, light, trust)))
+        return found, self._light(found, trust), trust
+
+    def loss(self, reflectance: Reflectance, light: Tensor, trust: Tensor) -> Tensor:
+        """() minus the log posterior of the reflectance, up to a constant."""
+        square = (self.precision * self._residual(reflectance, light) ** 2).sum(1)
+        return 0.5 * self.share * (trust * square).sum() + self.albedo_weight * reflectance.negative_log_prior()
+
+    def _fields(self, reflectance: Reflectance) -> tuple[Tensor, Tensor, Tensor]:
+        albedo = self.at_points(reflectance.albedo())
+        specular, roughness = self.at_points(reflectance.surface()).unbind(1)
+        return albedo, specular, roughness
+
+    def _light(self, reflectance: Reflectance, trust: Tensor) -> Tensor:
+        with torch.no_grad():
+            design = self.transfer.design(*self._fields(reflectance))
+            return solve_light(design, self.colour, self.share * trust[:, None] * self.precision, self.prior)
+
+    def _residual(self, reflectance: Reflectance, light: Tensor) -> Tensor:
+        return self.transfer.lit(light).radiance(*self._fields(reflectance)) - self.colour
+
+    def _search(self, found: Reflectance, trust: Tensor, steps: int) -> None:
+        """L-BFGS over the reflectance, with the light solved anew at every evaluation."""
+        for tensor in (found.colour, found.gloss):
+            tensor.requires_grad_(True)
+        optimiser = torch.optim.LBFGS(
+            [found.colour, found.gloss], max_iter=steps, max_eval=2 * steps, history_size=12, line_search_fn="strong_wolfe"
+        )
+
+        def closure() -> Tensor:
+            optimiser.zero_grad()
+            loss = self.loss(found, self._light(found, trust), trust)
+            torch.autograd.backward(loss)
+            return loss
+
+        optimiser.step(closure)
+        for tensor in (found.colour, found.gloss):
+            tensor.requires_grad_(False)
+
+
+def _tensor(array: NDArray[np.floating[Any]]) -> Tensor:
+    return torch.from_numpy(array.astype(np.float32))

@@ -1,0 +1,88 @@
+"""Shading of surface points by a spherical-harmonics light: linear in the light, and cheap once the rays are traced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..scene.light import sh_basis
+from ..scene.material import specular_albedo
+
+# Factors of the clamped cosine's convolution, divided by pi, for bands 0 to 4 (Ramamoorthi and Hanrahan 2001, eq. 8).
+COSINE_FACTORS = (1.0, 2.0 / 3.0, 1.0 / 4.0, 0.0, -1.0 / 24.0)
+# Reflectance at normal incidence of a Principled BSDF with specular IOR level 1.
+FULL_F0 = 0.08
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What N surface points do with each of B light coefficients, traced with Mitsuba.
+
+    Attributes:
+        diffuse: (N, B): radiance of a white diffuse surface.
+        glossy: (N, R, 2, B): the specular lobe at R roughness nodes, its part that scales with F0 and the part that does not.
+        nodes: (R,) roughness of the nodes, ascending.
+        cosine: (N,) cosine between normal and view direction, clamped to [0, 1].
+    """
+
+    diffuse: Tensor
+    glossy: Tensor
+    nodes: Tensor
+    cosine: Tensor
+
+    def lit(self, light: Tensor) -> Lit:
+        """The same points under one light, (B, 3) coefficients."""
+        return Lit(self.diffuse @ light, self.glossy.to(light.dtype) @ light, self.nodes, self.cosine)
+
+    def design(self, albedo: Tensor, specular: Tensor, roughness: Tensor) -> Tensor:
+        """(3, N, B): radiance per unit of each light coefficient, for reflectances as in `Lit.radiance`."""
+        f0 = FULL_F0 * specular
+        body = (1.0 - specular_albedo(self.cosine, roughness, f0))[:, None] * albedo
+        lobe = _between_nodes(self.glossy, self.nodes, roughness)
+        gloss = f0[:, None] * lobe[:, 0] + lobe[:, 1]
+        return body.T[:, :, None] * self.diffuse[None] + gloss[None]
+
+
+@dataclass(frozen=True)
+class Lit:
+    """N surface points under one light. ``diffuse`` (N, 3) linear radiance of white; ``glossy`` (N, R, 2, 3); see `Transfer`."""
+
+    diffuse: Tensor
+    glossy: Tensor
+    nodes: Tensor
+    cosine: Tensor
+
+    def specular(self, specular: Tensor, roughness: Tensor) -> Tensor:
+        """(N, 3) linear radiance of the specular layer for specular IOR levels (N,) and roughness (N,), both in [0, 1]."""
+        lobe = _between_nodes(self.glossy, self.nodes, roughness)
+        return FULL_F0 * specular[:, None] * lobe[:, 0] + lobe[:, 1]
+
+    def body(self, specular: Tensor, roughness: Tensor) -> Tensor:
+        """(N, 3) linear radiance per unit of diffuse albedo, below the specular layer."""
+        kept = 1.0 - specular_albedo(self.cosine, roughness, FULL_F0 * specular)
+        return kept[:, None] * self.diffuse
+
+    def radiance(self, albedo: Tensor, specular: Tensor, roughness: Tensor) -> Tensor:
+        """(N, 3) linear radiance for diffuse albedo (N, 3) in [0, 1], specular IOR level (N,) and roughness (N,)."""
+        return albedo * self.body(specular, roughness) + self.specular(specular, roughness)
+
+
+def _between_nodes(values: Tensor, nodes: Tensor, roughness: Tensor) -> Tensor:
+    """(N, 2, C): ``values`` (N, R, 2, C) interpolated linearly at each point's roughness, held at the ends."""
+    place = roughness.clamp(float(nodes[0]), float(nodes[-1]))
+    upper = torch.searchsorted(nodes, place.detach().contiguous()).clamp(1, len(nodes) - 1)
+    share = ((place - nodes[upper - 1]) / (nodes[upper] - nodes[upper - 1]))[:, None, None]
+    index = torch.arange(len(values))
+    return (1.0 - share) * values[index, upper - 1].to(share.dtype) + share * values[index, upper].to(share.dtype)
+
+
+def unshadowed(normal: Tensor, light: Tensor) -> Tensor:
+    """(N, 3) radiance of a white diffuse surface without occlusion, as a smooth function of its unit normal (N, 3).
+
+    Ramamoorthi and Hanrahan, "An Efficient Representation for Irradiance Environment Maps" (2001).
+    """
+    bands = min(len(COSINE_FACTORS), round(len(light) ** 0.5))
+    factor = torch.tensor([COSINE_FACTORS[band] for band in range(bands) for _ in range(2 * band + 1)])
+    return sh_basis(normal, bands) @ (factor[:, None] * light[: bands * bands])

@@ -1,0 +1,207 @@
+"""Stage 3: diffuse, specular and roughness of every texel.
+
+The maps are sought around stage 2's: the diffuse map as a factor on it, specular level and roughness as shifts of their logits. All three get
+the photo's gradient at every texel that the photo shows; symmetry, consistency and smoothness hold them where it says little.
+From coarse to fine; the light stands still.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..settings import Settings
+from .photometric import display_weight
+from .shading import Lit
+
+COARSEST = 256
+# Steps at each level as shares of the setting: most where they are cheap.
+STEP_SHARES = (0.6, 0.3, 0.1)
+LEARNING_RATE = 0.04
+# Base strengths of the regularisers for a weight of 1, against a photo residual of one deviation per texel.
+PHOTO_SPREAD = 0.02
+SYMMETRY = (0.6, 2.0, 2.0)
+CONSISTENCY = (0.05, 0.5, 0.5)
+CHROMATICITY = 2.0
+SMOOTHNESS = (0.15, 20.0, 20.0)
+MEMBRANE_EDGE = 0.05
+
+
+@dataclass
+class Texels:
+    """What stage 3 knows at S x S texels.
+
+    Attributes:
+        colour: (S, S, 3) linear radiance that the photo shows there. weight: (S, S) trust in [0, 1].
+        lit: shading of the S * S texels, row by row.
+        diffuse: (S, S, 3), specular: (S, S), roughness: (S, S): stage 2's maps.
+        skin: (S, S) 1 on skin.
+    """
+
+    colour: Tensor
+    weight: Tensor
+    lit: Lit
+    diffuse: Tensor
+    specular: Tensor
+    roughness: Tensor
+    skin: Tensor
+
+    @property
+    def size(self) -> int:
+        """S."""
+        return int(self.weight.shape[0])
+
+
+@dataclass
+class Maps:
+    """The sought change of stage 2's maps: (5, S, S): log factor of the three diffuse channels, shifts of two logits."""
+
+    change: Tensor
+
+    def scaled(self, size: int) -> Maps:
+        """The same at ``size`` texels."""
+        up = torch.nn.functional.interpolate(self.change[None], (size, size), mode="bilinear", align_corners=False)
+        return Maps(up[0])
+
+    def values(self, texels: Texels) -> tuple[Tensor, Tensor, Tensor]:
+        """Diffuse (S, S, 3), specular (S, S), roughness (S, S)."""
+        diffuse = (texels.diffuse * torch.exp(self.change[:3]).permute(1, 2, 0)).clamp(0.0, 1.0)
+        specular = torch.sigmoid(torch.logit(texels.specular, 1e-3) + self.change[3])
+        roughness = torch.sigmoid(torch.logit(texels.roughness, 1e-3) + self.change[4])
+        return diffuse, specular, roughness
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Regulariser strengths, each for (diffuse, specular, roughness)."""
+
+    symmetry: tuple[float, float, float]
+    consistency: tuple[float, float, float]
+    smoothness: tuple[float, float, float]
+
+    @classmethod
+    def of(cls, settings: Settings) -> Weights:
+        """Base strengths times the settings."""
+        names = ("diffuse", "specular", "roughness")
+
+        def scaled(kind: str, base: tuple[float, float, float]) -> tuple[float, float, float]:
+            a, b, c = (value * getattr(settings, f"{name}_{kind}_weight") for name, value in zip(names, base, strict=True))
+            return a, b, c
+
+        return cls(
+            symmetry=scaled("symmetry", SYMMETRY),
+            consistency=scaled("consistency", CONSISTENCY),
+            smoothness=scaled("smoothness", SMOOTHNESS),
+        )
+
+
+def photo_loss(maps: Maps, texels: Texels) -> Tensor:
+    """() robust squared difference to the photo in sRGB-like units, over the texels that it shows."""
+    diffuse, specular, roughness = maps.values(texels)
+    radiance = texels.lit.radiance(diffuse.reshape(-1, 3), specular.reshape(-1), roughness.reshape(-1))
+    target = texels.colour.reshape(-1, 3)
+    slope = display_weight(target.mean(1, keepdim=True))
+    square = (slope * (radiance - target) ** 2).sum(1) / PHOTO_SPREAD**2
+    robust = 2.0 * (torch.sqrt(1.0 + square) - 1.0)
+    return (texels.weight.reshape(-1) * robust).sum() / texels.skin.sum()
+
+
+def symmetry_loss(change: Tensor, texels: Texels) -> Tensor:
+    """(5,) mean difference of each channel to its mirror image (the layout is symmetric about u = 0.5)."""
+    difference = change - torch.flip(change, (2,))
+    return _mean(_charbonnier(difference, 0.02), texels.skin)
+
+
+def consistency_loss(change: Tensor, texels: Texels) -> tuple[Tensor, Tensor]:
+    """(5,) mean squared change from stage 2's maps, and () the same of the diffuse map's chromaticity."""
+    colour = change[:3] - change[:3].mean(0, keepdim=True)
+    return _mean(change**2, texels.skin), _mean(colour**2, texels.skin).sum()
+
+
+def smoothness_loss(change: Tensor, texels: Texels) -> Tensor:
+    """(5,) mean squared difference between neighbouring texels of the same island, per texel of a map of `COARSEST` texels."""
+    scale = (texels.size / COARSEST) ** 2
+    across = (change[:, :, 1:] - change[:, :, :-1]) ** 2 * (texels.skin[:, 1:] * texels.skin[:, :-1])
+    down = (change[:, 1:] - change[:, :-1]) ** 2 * (texels.skin[1:] * texels.skin[:-1])
+    return scale * (across.sum((1, 2)) + down.sum((1, 2))) / texels.skin.sum()
+
+
+def total_loss(maps: Maps, texels: Texels, weights: Weights) -> Tensor:
+    """() everything that stage 3 minimises."""
+    change = maps.change
+    consistency, chromaticity = consistency_loss(change, texels)
+    return (
+        photo_loss(maps, texels)
+        + (_per_channel(weights.symmetry) * symmetry_loss(change, texels)).sum()
+        + (_per_channel(weights.consistency) * consistency).sum()
+        + weights.consistency[0] / CONSISTENCY[0] * CHROMATICITY * chromaticity
+        + (_per_channel(weights.smoothness) * smoothness_loss(change, texels)).sum()
+    )
+
+
+def refine_maps(
+    texels_at: Callable[[int], Texels], size: int, settings: Settings, tick: Callable[[int, int, float], None]
+) -> tuple[Maps, Texels]:
+    """The maps' change at ``size`` texels, found coarse to fine; ``texels_at`` gives what is known at a size.
+
+    ``tick`` is called with step, steps and loss.
+    """
+    sizes = _pyramid(size)
+    steps = [max(1, round(share * settings.stage3_iterations)) for share in STEP_SHARES[-len(sizes) :]]
+    weights = Weights.of(settings)
+    maps = Maps(torch.zeros(5, sizes[0], sizes[0]))
+    done = 0
+    for level, count in zip(sizes, steps, strict=True):
+        texels = texels_at(level)
+        maps = maps.scaled(level)
+        change = maps.change.clone().requires_grad_(True)
+        optimiser = torch.optim.Adam([change], lr=LEARNING_RATE)
+        for step in range(count if settings.stage3_iterations else 0):
+            optimiser.zero_grad()
+            loss = total_loss(Maps(change), texels, weights)
+            torch.autograd.backward(loss)
+            optimiser.step()
+            _anneal(optimiser, step, count)
+            done += 1
+            tick(done, sum(steps), float(loss.detach()))
+        maps = Maps(change.detach())
+    return maps, texels
+
+
+def confidence(texels: Texels) -> NDArray[np.float32]:
+    """(S, S) how far the photo itself, or failing that its mirror side, determines a texel: 1 fully, 0 not at all."""
+    seen = texels.weight.numpy()
+    soft = cv2.GaussianBlur(seen, (0, 0), max(1.0, 0.004 * texels.size))
+    own = np.minimum(seen, soft)
+    return np.asarray(np.maximum(own, 0.7 * np.flip(own, 1)), np.float32)
+
+
+def _anneal(optimiser: torch.optim.Optimizer, step: int, count: int) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = LEARNING_RATE * 0.5 * (1.0 + float(np.cos(np.pi * (step + 1) / count)))
+
+
+def _pyramid(size: int) -> list[int]:
+    sizes = [size]
+    while sizes[0] > COARSEST and len(sizes) < len(STEP_SHARES):
+        sizes.insert(0, max(COARSEST, sizes[0] // 2))
+    return sizes
+
+
+def _per_channel(weights: tuple[float, float, float]) -> Tensor:
+    diffuse, specular, roughness = weights
+    return torch.tensor([diffuse, diffuse, diffuse, specular, roughness])
+
+
+def _charbonnier(value: Tensor, knee: float) -> Tensor:
+    return torch.sqrt(value**2 + knee**2) - knee
+
+
+def _mean(values: Tensor, mask: Tensor) -> Tensor:
+    return (values * mask).sum((1, 2)) / mask.sum()

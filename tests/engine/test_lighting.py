@@ -1,0 +1,84 @@
+"""The light's closed form and its prior."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the engine's packages")
+
+from nextgenface.engine.fit.lighting import LightPrior, solve_light, sphere_directions  # noqa: E402
+from nextgenface.engine.fit.shading import unshadowed  # noqa: E402
+from nextgenface.engine.scene.light import sh_basis  # noqa: E402
+
+pytestmark = pytest.mark.engine
+
+
+def _design(normals: torch.Tensor, bands: int) -> torch.Tensor:
+    """(3, N, B) for white, unshadowed points: the response to each coefficient alone."""
+    columns = [unshadowed(normals, torch.eye(bands * bands)[:, [k] * 3])[:, 0] for k in range(bands * bands)]
+    return torch.stack(columns, 1).expand(3, -1, -1)
+
+
+def test_sphere_directions_are_unit_and_even():
+    directions = sphere_directions(1000)
+    assert torch.allclose(directions.norm(dim=1), torch.ones(1000), atol=1e-6)
+    # Moments of the uniform distribution on the sphere: mean 0, second moment 1/3.
+    assert directions.mean(0).abs().max() < 1e-3
+    assert torch.allclose(directions.T @ directions / 1000, torch.eye(3) / 3, atol=2e-3)
+
+
+def test_a_known_light_is_found_again():
+    bands = 3
+    truth = torch.zeros(9, 3)
+    truth[0] = torch.tensor([3.0, 2.8, 2.6])
+    truth[1:4] = torch.tensor([[0.5, 0.4, 0.3], [0.8, 0.8, 0.7], [-0.3, -0.2, -0.1]])
+    design = _design(sphere_directions(500), bands)
+    target = torch.stack([design[c] @ truth[:, c] for c in range(3)], 1)
+    found = solve_light(design, target, torch.full((500, 3), 1e6), LightPrior.neutral(bands))
+    assert torch.allclose(found, truth, atol=2e-3)
+
+
+def test_without_evidence_the_light_is_constant_and_white():
+    prior = LightPrior.neutral(4)
+    found = solve_light(torch.zeros(3, 1, 16), torch.zeros(1, 3), torch.zeros(1, 3), prior)
+    assert torch.allclose(found[0], prior.mean.reshape(3, 16)[:, 0], rtol=1e-4)
+    assert found[1:].abs().max() < 1e-4
+
+
+def test_the_prior_punishes_a_tint_more_than_a_brighter_light():
+    prior = LightPrior.neutral(2)
+
+    def energy(change: list[float]) -> float:
+        delta = torch.zeros(3, 4)
+        delta[:, 0] = torch.tensor(change)
+        flat = delta.reshape(-1)
+        return float(flat @ prior.precision @ flat)
+
+    assert energy([0.3, 0.0, -0.3]) > 5.0 * energy([0.3, 0.3, 0.3])
+
+
+def test_negative_light_is_kept_small():
+    bands = 3
+    truth = torch.zeros(9, 3)
+    truth[0], truth[2] = 1.0, 2.5  # strongly negative from one side
+    design = _design(sphere_directions(500), bands)
+    target = torch.stack([design[c] @ truth[:, c] for c in range(3)], 1).clamp(min=0.0)
+    weight = torch.full((500, 3), 1e4)
+    basis = sh_basis(sphere_directions(2000), bands)
+    free = basis @ solve_light(design, target, weight, LightPrior.neutral(bands), negative_steps=0)
+    kept = basis @ solve_light(design, target, weight, LightPrior.neutral(bands))
+    assert free.min() < -0.2
+    assert kept.min() > 0.5 * free.min()
+
+
+def test_unshadowed_irradiance_matches_integration():
+    """Against a sum over directions: radiance of a white surface is the mean of cosine times light over pi."""
+    rng = np.random.default_rng(1)
+    light = torch.from_numpy(rng.normal(size=(25, 3))).float()
+    light[16:] = 0.0
+    normals = sphere_directions(20)
+    directions = sphere_directions(20000)
+    cosine = (normals @ directions.T).clamp(min=0.0)
+    integral = cosine @ (sh_basis(directions, 5) @ light) * (4.0 * torch.pi / 20000) / torch.pi
+    assert torch.allclose(unshadowed(normals, light), integral, atol=5e-3)

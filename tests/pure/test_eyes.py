@@ -1,0 +1,77 @@
+"""Gaze and iris."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from nextgenface.engine.faces.model import PART_NAMES
+from nextgenface.engine.fit.eyes import Eyeball, eye_colours, find_eyeball, fit_sphere, paint_eye
+from nextgenface.engine.scene.camera import Camera
+
+
+def _sphere(centre: np.ndarray, radius: float, count: int = 300) -> np.ndarray:
+    directions = np.random.default_rng(3).normal(size=(count, 3))
+    return (centre + radius * directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_sphere_is_found_from_part_of_its_points():
+    points = _sphere(np.array([30.0, 10.0, 80.0]), 12.0)
+    centre, radius = fit_sphere(points[points[:, 2] > 80.0])
+    assert np.allclose(centre, [30, 10, 80], atol=1e-3)
+    assert radius == pytest.approx(12.0, abs=1e-3)
+
+
+class _Model:
+    """Two eyeballs of loose points, as much of a face model as the gaze needs."""
+
+    def __init__(self) -> None:
+        left, right = _sphere(np.array([31.0, 5.0, 80.0]), 12.0), _sphere(np.array([-31.0, 5.0, 80.0]), 12.0)
+        self.vertices = np.concatenate([left, right])
+        self.quads = np.arange(600).reshape(-1, 4).astype(np.int32)
+        half = np.repeat([PART_NAMES.index("eye_left"), PART_NAMES.index("eye_right")], 75)
+        self.face_part = half.astype(np.uint8)
+
+
+@pytest.mark.parametrize("sideways", [-25.0, 0.0, 25.0])
+def test_the_gaze_goes_through_the_iris_that_the_photo_shows(sideways):
+    model = _Model()
+    camera = Camera(640, 480, 900.0, 320.0, 240.0, np.eye(3), np.array([5.0, -3.0, -600.0]))
+    angle = np.radians(sideways)
+    gaze = np.array([np.sin(angle), 0.1, np.cos(angle)])
+    gaze /= np.linalg.norm(gaze)
+    irises = camera.project(np.array([[-31.0, 5.0, 80.0], [31.0, 5.0, 80.0]]) + 12.0 * gaze).astype(np.float32)
+    for side in ("eye_left", "eye_right"):
+        ball = find_eyeball(model, model.vertices, side, camera, irises)
+        assert np.linalg.norm(ball.gaze - gaze) < 2e-3
+        assert ball.centre[0] * (1 if side == "eye_left" else -1) > 0
+
+
+def test_an_iris_off_the_ball_leaves_the_gaze_ahead():
+    model = _Model()
+    camera = Camera(640, 480, 900.0, 320.0, 240.0, np.eye(3), np.array([0.0, 0.0, -600.0]))
+    ball = find_eyeball(model, model.vertices, "eye_left", camera, np.array([[10.0, 10.0], [600.0, 20.0]], np.float32))
+    assert np.array_equal(ball.gaze, [0, 0, 1])
+
+
+def test_the_painted_eye_is_dark_coloured_white_from_inside_out():
+    iris, sclera = np.array([0.05, 0.1, 0.2], np.float32), np.array([0.6, 0.55, 0.5], np.float32)
+    pupil, ring, white = paint_eye(np.array([0.1, 0.7, 1.4], np.float32), iris, sclera)
+    assert pupil.max() < 0.02
+    assert ring.argmax() == 2 and ring.mean() < 0.2
+    assert white.min() > 0.4
+
+
+def test_colours_come_from_ring_and_white_and_stay_within_what_eyes_are():
+    share = np.repeat(np.array([0.2, 0.7, 1.5], np.float32), 40)
+    albedo = np.repeat(np.array([[0, 0, 0], [0.04, 0.06, 0.1], [3.0, 3.0, 3.0]], np.float32), 40, 0)
+    iris, sclera = eye_colours(share, albedo, np.ones(120, np.float32))
+    assert np.allclose(iris, [0.04, 0.06, 0.1], atol=1e-6)
+    assert sclera.max() < 0.75
+    typical, _ = eye_colours(share, albedo, np.zeros(120, np.float32))
+    assert typical[0] > typical[2]
+
+
+def test_iris_angle_is_that_of_a_human_eye():
+    ball = Eyeball(np.zeros(3), 12.0, np.array([0.0, 0.0, 1.0]))
+    assert np.degrees(ball.iris_angle) == pytest.approx(29.2, abs=0.3)
+    assert ball.angle(np.array([[0, 0, 12.0], [12.0, 0, 0]], np.float32)) == pytest.approx([0.0, np.pi / 2], abs=1e-5)
