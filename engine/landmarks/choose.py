@@ -1,0 +1,39 @@
+"""Which landmark detector is used."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from ..errors import SettingsError
+from ..settings import Settings
+from .detector import LandmarkDetector
+from .mediapipe_tasks import WHERE_TO_GET
+
+
+def choose_detector(settings: Settings) -> LandmarkDetector:
+    """The detector that the settings ask for: a model file where one is named, else the models in MediaPipe's wheel.
+
+    Raises:
+        SettingsError: MediaPipe is not installed, or it brings no models and no file is named.
+    """
+    if importlib.util.find_spec("mediapipe") is None:
+        raise SettingsError("MediaPipe is not installed.", "Set the engine up again.")
+    if settings.landmark_model_file:
+        from .mediapipe_tasks import TasksDetector
+
+        return TasksDetector(Path(settings.landmark_model_file).expanduser())
+    if not has_bundled_models():
+        raise SettingsError("This MediaPipe brings no face models.", WHERE_TO_GET)
+    from .mediapipe_solutions import SolutionsDetector
+
+    return SolutionsDetector()
+
+
+def has_bundled_models() -> bool:
+    """Whether the installed MediaPipe carries the face mesh's models (up to 0.10.21)."""
+    spec = importlib.util.find_spec("mediapipe")
+    if spec is None or spec.origin is None:
+        return False
+    folder = Path(spec.origin).parent / "modules" / "face_landmark"
+    return (folder / "face_landmark_with_attention.tflite").is_file()

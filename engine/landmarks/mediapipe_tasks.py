@@ -1,0 +1,54 @@
+"""MediaPipe's face landmarker from a ``face_landmarker.task`` file, for the wheels that bring no models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import SettingsError
+from .detector import ByteArray, DetectedFace, FloatArray
+from .mediapipe_solutions import MOST_FACES, points_in_pixels
+from .quiet import quiet_stderr
+from .search import find_faces
+
+WHERE_TO_GET = (
+    "Download face_landmarker.task from MediaPipe's page 'Face landmark detection guide' and choose it in the settings."
+)
+
+
+class TasksDetector:
+    """`LandmarkDetector` on ``mediapipe.tasks.vision.FaceLandmarker``."""
+
+    def __init__(self, model_file: Path) -> None:
+        try:
+            model = model_file.read_bytes()
+        except OSError as error:
+            raise SettingsError(f"The landmark model {model_file.name} cannot be read.", WHERE_TO_GET) from error
+        with quiet_stderr():
+            self._landmarker = _landmarker(model, model_file.name)
+
+    def detect(self, srgb: ByteArray) -> list[DetectedFace]:
+        """Every face in an (H, W, 3) 8-bit sRGB picture, the largest first."""
+        with quiet_stderr():
+            return find_faces(np.ascontiguousarray(srgb), self._points)
+
+    def _points(self, srgb: ByteArray) -> list[FloatArray]:
+        import mediapipe
+
+        height, width = srgb.shape[:2]
+        image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(srgb))
+        found = self._landmarker.detect(image).face_landmarks
+        return [points_in_pixels(face, width, height) for face in found]
+
+
+def _landmarker(model: bytes, name: str) -> Any:
+    """The landmarker in a model file's bytes; MediaPipe takes no path with letters beyond ASCII on Windows."""
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    options = vision.FaceLandmarkerOptions(base_options=BaseOptions(model_asset_buffer=model), num_faces=MOST_FACES)
+    try:
+        return vision.FaceLandmarker.create_from_options(options)
+    except (RuntimeError, ValueError) as error:
+        raise SettingsError(f"{name} is not a face landmarker that MediaPipe can use.", WHERE_TO_GET) from error

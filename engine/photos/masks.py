@@ -1,0 +1,156 @@
+"""Which pixels of a crop show skin of the face, and how surely."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .colour import linear_to_srgb
+from .crop import FaceCrop
+
+FloatArray = NDArray[np.float32]
+BoolArray = NDArray[np.bool_]
+
+# Rings of points of MediaPipe's face mesh (mediapipe/python/solutions/face_mesh_connections.py, put in order).
+FACE_OVAL = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+RIGHT_EYE = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
+LEFT_EYE = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
+INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
+# Skin that is seldom covered, from the middle of a cheek to the other over the nose, and between the brows.
+_CORE = (118, 101, 36, 205, 187, 50, 347, 330, 266, 425, 411, 280, 6, 197, 195, 5, 4, 9, 151)
+# From brow to brow over their upper edges: what lies above is forehead, where dark pixels are hair and not beard.
+_ABOVE_BROWS = (127, 70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 356)
+
+_BLOWN_OUT = 0.98
+_BLACK = 0.02
+# Widths in natural logarithms at which colour or brightness stop being like the face's own skin. Highlights take the
+# light's colour and shadows that of the surroundings, so colour alone says little below a factor of two.
+_CHROMA_WIDTH = 0.9
+_DARKNESS_WIDTH = 0.6
+
+
+def skin_mask(crop: FaceCrop, points: FloatArray, person: FloatArray | None = None) -> FloatArray:
+    """(h, w) weights in [0, 1]: 1 where a pixel surely shows skin of the face, lips and brows included.
+
+    Args:
+        crop: the picture.
+        points: (478, 2 or 3) MediaPipe's points in pixels of the crop.
+        person: (h, w) in [0, 1], 1 where a person is, or None.
+    """
+    shape = (crop.height, crop.width)
+    face_px = float(np.max(np.ptp(points[:, :2], axis=0)))
+    inside = _filled(points, FACE_OVAL, shape)
+    weight = inside.copy()
+    for ring in (RIGHT_EYE, LEFT_EYE, INNER_LIPS):
+        # A little wider than the ring: lashes and the wet rim of the lids are no skin.
+        weight[_grown(_filled(points, ring, shape), 0.008 * face_px)] = False
+    result = weight.astype(np.float32) * _well_exposed(crop.linear)
+    result *= _skin_like(crop.linear, points, inside)
+    for other in (crop.alpha, person):
+        if other is not None:
+            result *= np.clip(2.0 * other - 0.5, 0.0, 1.0)
+    return np.asarray(cv2.GaussianBlur(result, (0, 0), max(0.5, 0.002 * face_px)) * weight, np.float32)
+
+
+def _filled(points: FloatArray, ring: tuple[int, ...], shape: tuple[int, int]) -> BoolArray:
+    """(h, w) True inside the polygon through the points of a ring."""
+    image = np.zeros(shape, np.uint8)
+    # OpenCV takes fixed-point corners (4 fraction bits) with pixel centres at integers.
+    corners = np.round((points[list(ring), :2] - 0.5) * 16).astype(np.int32)
+    cv2.fillPoly(image, [corners], 1, shift=4)
+    return image.astype(bool)
+
+
+def _grown(mask: BoolArray, pixels: float) -> BoolArray:
+    size = 2 * max(1, round(pixels)) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel), bool)
+
+
+def _well_exposed(linear: FloatArray) -> FloatArray:
+    """Weights that fall where a channel is clipped at the top, or all are black."""
+    encoded = linear_to_srgb(linear)
+    bright = np.clip((_BLOWN_OUT + 0.01 - encoded.max(-1)) / 0.02, 0.0, 1.0)
+    dark = np.clip((encoded.max(-1) - _BLACK) / 0.02, 0.0, 1.0)
+    return np.asarray(bright * dark, np.float32)
+
+
+def _skin_like(linear: FloatArray, points: FloatArray, inside: BoolArray) -> FloatArray:
+    """Weights for the likeness to the face's own skin: no skin tone is assumed.
+
+    Colour is compared as ``log(R/G), log(B/G)``, brightness as ``log`` luminance, each with a plane or quadric over the
+    face that is fitted robustly: light of two colours, or from one side, is no reason to doubt skin.
+    """
+    height, width = inside.shape
+    step = max(1, min(height, width) // 128)
+    colour = _log_colour(linear)
+    rows, columns = np.nonzero(inside[::step, ::step])
+    rows, columns = rows * step, columns * step
+    start = _core_colour(colour, points)
+    smooth = _robust_surfaces(_basis(rows, columns, points), colour[rows, columns], start)
+    all_rows, all_columns = np.nonzero(inside)
+    difference = colour[all_rows, all_columns] - _basis(all_rows, all_columns, points) @ smooth
+    chroma = (difference[:, :2] ** 2).sum(-1) / _CHROMA_WIDTH**2
+    forehead = _filled(points, _forehead_ring(), (height, width))[all_rows, all_columns]
+    darkness = np.where(forehead, np.minimum(difference[:, 2], 0.0), 0.0) ** 2 / _DARKNESS_WIDTH**2
+    result = np.ones(inside.shape, np.float32)
+    result[all_rows, all_columns] = 1.0 / (1.0 + chroma**2) / (1.0 + darkness**2)
+    return result
+
+
+def _forehead_ring() -> tuple[int, ...]:
+    """The part of the face's oval above the brows."""
+    start, end = FACE_OVAL.index(127), FACE_OVAL.index(356)
+    return FACE_OVAL[start:] + FACE_OVAL[: end + 1] + _ABOVE_BROWS[-2:0:-1]
+
+
+def _log_colour(linear: FloatArray) -> FloatArray:
+    """(h, w, 3) log(R/G), log(B/G), log luminance; noise in the dark is held down by a small constant."""
+    safe = np.log(cv2.GaussianBlur(linear, (0, 0), 2.0) + 0.004)
+    luminance: FloatArray = np.log(linear @ np.array([0.2126, 0.7152, 0.0722], np.float32) + 0.004)
+    return np.asarray(np.stack([safe[..., 0] - safe[..., 1], safe[..., 2] - safe[..., 1], luminance], -1))
+
+
+def _core_colour(colour: FloatArray, points: FloatArray) -> FloatArray:
+    """(3,) median colour around points that are seldom covered."""
+    height, width = colour.shape[:2]
+    places = np.round(points[list(_CORE), :2] - 0.5).astype(int)
+    places = np.clip(places, 0, [width - 1, height - 1])
+    return np.asarray(np.median(colour[places[:, 1], places[:, 0]], 0))
+
+
+def _basis(rows: NDArray[np.intp], columns: NDArray[np.intp], points: FloatArray) -> FloatArray:
+    """(N, 6) quadratic polynomials in coordinates of about [-1, 1] over the face."""
+    low, high = points[:, :2].min(0), points[:, :2].max(0)
+    x, y = ((np.stack([columns, rows], -1) + 0.5 - (low + high) / 2) / (0.5 * np.max(high - low))).T
+    return np.asarray(np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1), np.float32)
+
+
+def _robust_surfaces(basis: FloatArray, values: FloatArray, start: FloatArray) -> NDArray[Any]:
+    """(6, 3) coefficients by iterated weighted least squares (Geman-McClure weights), from a constant start.
+
+    Colour gets a plane, luminance a quadric; the ridge keeps both flat where hair covers much of the face.
+    """
+    result = np.zeros((6, 3))
+    result[0] = start
+    for channel, (terms, width) in enumerate(((3, _CHROMA_WIDTH), (3, _CHROMA_WIDTH), (6, _DARKNESS_WIDTH))):
+        part = basis[:, :terms].astype(np.float64)
+        ridge = np.diag([0.0] + [0.02 * len(part)] * (terms - 1))
+        for _ in range(6):
+            difference = values[:, channel] - part @ result[:terms, channel]
+            weight = 1.0 / (1.0 + (difference / width) ** 2) ** 2
+            normal = (part * weight[:, None]).T
+            result[:terms, channel] = np.linalg.solve(normal @ part + ridge, normal @ values[:, channel])
+    return result
+
+
+def eye_mask(crop: FaceCrop, points: FloatArray) -> FloatArray:
+    """(h, w) 1 inside both open eyes, 0 elsewhere; arguments as in `skin_mask`."""
+    shape = (crop.height, crop.width)
+    return np.asarray(_filled(points, RIGHT_EYE, shape) | _filled(points, LEFT_EYE, shape), np.float32)
