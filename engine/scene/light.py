@@ -2,8 +2,8 @@
 
 Lat-long convention: pixel (row i, column j) of an H x 2H image shows the light that comes from the direction
 ``(cos el cos az, sin el, -cos el sin az)`` with ``el = pi (0.5 - (i + 0.5) / H)`` and
-``az = -2 pi ((j + 0.5) / (2 H) - 0.5)``. The image's centre is +x, the subject's left. Blender's Environment Texture shows
-the same when the head's (x, y, z) is Blender's (x, -z, y). Radiance is linear Rec. 709.
+``az = -2 pi ((j + 0.5) / (2 H) - 0.5)``. The image's centre is +x, the subject's left. Blender's Environment Texture
+shows the same when the head's (x, y, z) is Blender's (x, -z, y). Radiance is linear Rec. 709.
 """
 
 from __future__ import annotations
@@ -44,7 +44,16 @@ def sh_basis(directions: Any, bands: int = MAX_BANDS) -> Any:
     Returns:
         (..., bands * bands), of the same kind and dtype as ``directions``.
     """
-    x, y, z = directions[..., 0], directions[..., 1], directions[..., 2]
+    functions = sh_functions(directions[..., 0], directions[..., 1], directions[..., 2], bands)
+    if isinstance(directions, np.ndarray):
+        return np.stack(functions, -1)
+    import torch
+
+    return torch.stack(functions, -1)
+
+
+def sh_functions(x: Any, y: Any, z: Any, bands: int) -> list[Any]:
+    """The functions of `sh_basis` one by one, for any kind of array that can be multiplied and added."""
     cosine, sine = x * 0 + 1, x * 0
     functions: list[Any] = [None] * (bands * bands)
     for m in range(bands):
@@ -55,11 +64,7 @@ def sh_basis(directions: Any, bands: int = MAX_BANDS) -> Any:
             functions[centre + m] = legendre * cosine
             if m:
                 functions[centre - m] = legendre * sine
-    if isinstance(directions, np.ndarray):
-        return np.stack(functions, -1)
-    import torch
-
-    return torch.stack(functions, -1)
+    return functions
 
 
 def _legendre_column(m: int, z: Any, bands: int) -> list[tuple[int, Any]]:
@@ -157,7 +162,7 @@ def check_latlong(image: NDArray[Any]) -> None:
 def mitsuba_rows(height: int) -> FloatArray:
     """(2 height + 1, height) matrix from our rows to those of Mitsuba's ``envmap``, with the same picture between them.
 
-    Mitsuba 3 puts the first and last row on the poles (row k of K at v = k / (K - 1)) where we, like Blender, have pixel
+    Mitsuba 3 puts the first and last row on the poles (row k of K at v = k / (K - 1)); we, like Blender, have pixel
     centres at (i + 0.5) / H. With K = 2 H + 1 each of our rows has a row of its own and each other row is the mean of
     two, so bilinear interpolation gives the same everywhere. The columns agree.
     """
