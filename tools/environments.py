@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private virtual environments inside the checkout: make them, fill them, know when they are already right.
+
+Standard library only, because this runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import system_libraries
+
+ROOT = Path(__file__).resolve().parent.parent
+STAMP = "nextgenface-setup.txt"
+PYTHON = (3, 11)
+
+
+class SetupError(Exception):
+    """Setting up cannot go on; the message says what to do."""
+
+
+def say(text: str) -> None:
+    """Print one line of progress at once, also where the output is a pipe."""
+    print(text, flush=True)
+
+
+def check_python() -> None:
+    """Raise `SetupError` unless this is 64-bit Python 3.11, which every pinned wheel exists for."""
+    if sys.version_info[:2] != PYTHON:
+        mine = ".".join(map(str, sys.version_info[:3]))
+        raise SetupError(f"This needs Python 3.11, and {sys.executable} is {mine}. Run it again with python3.11.")
+    if sys.maxsize < 2**32:
+        raise SetupError(
+            "This Python is a 32-bit one, and the engine's packages are 64-bit only. Use a 64-bit Python 3.11."
+        )
+
+
+def python_in(folder: Path) -> Path:
+    """The interpreter of the environment ``folder``."""
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def command_in(folder: Path, name: str) -> Path:
+    """The command ``name`` that a package put into the environment ``folder``."""
+    return folder / (f"Scripts/{name}.exe" if os.name == "nt" else f"bin/{name}")
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's variables without those that would let other packages into an environment of ours."""
+    return {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
+
+
+def is_current(folder: Path, recipe: str) -> bool:
+    """Whether ``folder`` was filled, to the end, by exactly this ``recipe`` and its interpreter still starts."""
+    stamp = folder / STAMP
+    if not stamp.is_file() or stamp.read_text() != _digest(recipe, folder):
+        return False
+    return runs(python_in(folder), "-c", "pass")
+
+
+def mark_current(folder: Path, recipe: str) -> None:
+    """Note that ``folder`` is filled, so that the next call has nothing to do."""
+    (folder / STAMP).write_text(_digest(recipe, folder))
+
+
+def _digest(recipe: str, folder: Path) -> str:
+    # An environment does not survive being moved, so its place is part of what it is.
+    return hashlib.sha256(f"{folder}\n{sys.version}\n{recipe}".encode()).hexdigest()
+
+
+def runs(*command: str | Path) -> bool:
+    """Whether ``command`` ends with exit code 0; its output is dropped."""
+    try:
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=clean_environment())
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
+def create(folder: Path) -> None:
+    """Make an empty environment with pip in ``folder``, replacing what is there; raise `SetupError` if that fails."""
+    shutil.rmtree(folder, ignore_errors=True)
+    # Debian's Python leaves out ensurepip, so pip is added in a second step, from wherever it can be had.
+    if not runs(sys.executable, "-m", "venv", "--without-pip", folder):
+        raise SetupError(f"Python could not make a virtual environment in {folder}. Is the disk full or read-only?")
+    if runs(python_in(folder), "-m", "ensurepip", "--default-pip"):
+        return
+    if runs(sys.executable, "-m", "pip", "--python", python_in(folder), "install", "pip"):
+        return
+    _pip_from_debian(folder)
+
+
+def _pip_from_debian(folder: Path) -> None:
+    """Put pip into the environment with the pip wheel of Debian's own package, unpacked privately."""
+    try:
+        unpacked = system_libraries.fetch_packages(["python3-pip-whl"], ROOT)
+    except system_libraries.FetchError as error:
+        raise SetupError(
+            f"This Python has neither ensurepip nor pip, and {error} Run: apt-get install python3.11-venv"
+        ) from error
+    wheels = sorted(unpacked.glob("usr/share/python-wheels/pip-*.whl"))
+    if not wheels or not runs(python_in(folder), wheels[-1] / "pip", "install", "pip"):
+        raise SetupError("This Python has neither ensurepip nor pip. Run: apt-get install python3.11-venv")
+
+
+def pip_install(folder: Path, *arguments: str | Path) -> None:
+    """Install into the environment ``folder``; raise `SetupError` when pip does."""
+    command = [python_in(folder), "-m", "pip", "install", "--quiet", "--no-input", *arguments]
+    if subprocess.run(command, env=clean_environment(), cwd=ROOT).returncode != 0:
+        what = " ".join(str(argument) for argument in arguments)
+        raise SetupError(
+            f"pip could not install {what}; its own words are above. Check connection and disk, then run this again."
+        )
+
+
+def need_imports(folder: Path, modules: Sequence[str]) -> None:
+    """Make ``modules`` importable in ``folder``, fetching system libraries if need be; raise `SetupError` if not."""
+    # Each in a process of its own: one must not live on a library that another happens to have loaded.
+    failing = [module for module in modules if _import_error(folder, module)]
+    if not failing:
+        return
+    advice = _bring_libraries(folder, failing)
+    for module in failing:
+        if error := _import_error(folder, module):
+            raise SetupError(f"{module} cannot be used on this machine: {error} {advice}".rstrip())
+
+
+def _import_error(folder: Path, module: str) -> str:
+    """The last line of what importing ``module`` printed where it failed, else nothing."""
+    command = [python_in(folder), "-c", f"import {module}"]
+    done = subprocess.run(command, capture_output=True, text=True, env=clean_environment())
+    if done.returncode == 0:
+        return ""
+    return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+
+
+def _bring_libraries(folder: Path, modules: Sequence[str]) -> str:
+    """Fetch what is missing; returns what a person can do where that fails, or nothing."""
+    missing, _ = system_libraries.linked(folder, modules, ROOT)
+    if missing:
+        say(f"    this system has no {', '.join(missing)}: fetching them for this folder only")
+    try:
+        system_libraries.complete(folder, modules, ROOT)
+    except system_libraries.FetchError as error:
+        packages = " ".join(system_libraries.packages_for(missing))
+        return f"({error}) Install what is missing and run this again: apt-get install {packages}"
+    return ""

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Set up the engine in ``.venv`` of this checkout and, if asked to, Blender as a Python module in folders of its own.
+
+Run it with Python 3.11: ``python3.11 tools/setup_engine.py``. A second run finds everything in place and ends at once.
+The versions come from ``wheels/``. Standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+
+import environments
+from environments import ROOT, SetupError, say
+
+ENGINE = ROOT / ".venv"
+WHEELS = ROOT / "wheels"
+TORCH_INDEX = "NEXTGENFACE_TORCH_INDEX"
+ENGINE_MODULES = ("numpy", "scipy", "cv2", "PIL", "torch", "drjit", "mitsuba", "mediapipe")
+# The engine's own code is installed in place, so its recipe changes only with what pip reads of it.
+PROJECT_FILES = ("pyproject.toml", "__init__.py")
+
+
+def engine(with_tests: bool = False) -> Path:
+    """Make the engine's environment (with the test packages too, if wanted) and return its interpreter."""
+    recipe = _recipe("engine.txt", "mediapipe.txt")
+    if not environments.is_current(ENGINE, recipe):
+        say("Setting up the engine in .venv (about 1.5 GB, a few minutes)")
+        _fill_engine()
+        environments.mark_current(ENGINE, recipe)
+    if with_tests:
+        _add_test_packages()
+    return environments.python_in(ENGINE)
+
+
+def _fill_engine() -> None:
+    environments.create(ENGINE)
+    say("    PyTorch, Mitsuba, Dr.Jit, OpenCV")
+    environments.pip_install(ENGINE, *_torch_options(), "-r", WHEELS / "engine.txt")
+    say("    MediaPipe")
+    # pip has no such option for a single package, hence the second call.
+    environments.pip_install(ENGINE, "--no-deps", "-r", WHEELS / "mediapipe.txt")
+    environments.pip_install(ENGINE, "--no-deps", "--editable", ROOT)
+    environments.need_imports(ENGINE, ENGINE_MODULES)
+
+
+def _torch_options() -> list[str]:
+    index = os.environ.get(TORCH_INDEX)
+    return ["--extra-index-url", index] if index else []
+
+
+def _add_test_packages() -> None:
+    stamp = ENGINE / "nextgenface-tests.txt"
+    wanted = (WHEELS / "test.txt").read_text()
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    say("    the test packages")
+    environments.pip_install(ENGINE, "-r", WHEELS / "test.txt", "--constraint", WHEELS / "engine.txt")
+    stamp.write_text(wanted)
+
+
+def blender_versions() -> list[str]:
+    """The tested Blender series, oldest first, such as ``["4.2", "4.5", "5.0"]``."""
+    return list(_blender_pins())
+
+
+def default_blender() -> str:
+    """The series that builds .blend files from a shell."""
+    text = (WHEELS / "bpy.txt").read_text()
+    return re.findall(r"^bpy==(\d+\.\d+).*\(default\)", text, re.MULTILINE)[0]
+
+
+def _blender_pins() -> dict[str, str]:
+    text = (WHEELS / "bpy.txt").read_text()
+    return {series: pin for pin, series in re.findall(r"^(bpy==(\d+\.\d+)\.\d+)", text, re.MULTILINE)}
+
+
+def blender_folder(series: str) -> Path:
+    """Where the environment with Blender ``series`` lies; the default one has the plain name."""
+    return ROOT / (".venv-blender" if series == default_blender() else f".venv-blender-{series}")
+
+
+def blender(series: str) -> Path:
+    """Make the environment with Blender ``series`` as the module bpy and return its interpreter."""
+    folder, pin = blender_folder(series), _blender_pins()[series]
+    recipe = _recipe("test.txt") + pin
+    if not environments.is_current(folder, recipe):
+        say(f"Setting up Blender {series} in {folder.name} (about 1 GB)")
+        environments.create(folder)
+        environments.pip_install(folder, pin)
+        environments.pip_install(folder, "pytest", "--constraint", WHEELS / "test.txt")
+        environments.pip_install(folder, "--no-deps", "--editable", ROOT)
+        environments.need_imports(folder, ["bpy"])
+        environments.mark_current(folder, recipe)
+    return environments.python_in(folder)
+
+
+def _recipe(*lists: str) -> str:
+    texts = [(WHEELS / name).read_text() for name in lists] + [(ROOT / name).read_text() for name in PROJECT_FILES]
+    return "\n".join(texts) + os.environ.get(TORCH_INDEX, "")
+
+
+def main() -> int:
+    """Read the command line, set up, and return the exit code."""
+    parser = argparse.ArgumentParser(description="Set up the engine (and Blender as a module) inside this checkout.")
+    parser.add_argument("--tests", action="store_true", help="the packages of the tests too")
+    choices = blender_versions()
+    parser.add_argument("--blender", nargs="*", choices=choices, help="Blender too; without a version, the default one")
+    arguments = parser.parse_args()
+    try:
+        environments.check_python()
+        say(f"Engine: {engine(arguments.tests)}")
+        if arguments.blender is not None:
+            for series in arguments.blender or [default_blender()]:
+                say(f"Blender {series}: {blender(series)}")
+    except SetupError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
