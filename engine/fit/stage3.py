@@ -26,8 +26,8 @@ STEP_SHARES = (0.6, 0.3, 0.1)
 LEARNING_RATE = 0.04
 # Base strengths of the regularisers for a weight of 1, against a photo residual of one deviation per texel.
 PHOTO_SPREAD = 0.02
-SYMMETRY = (0.6, 2.0, 2.0)
-CONSISTENCY = (0.05, 0.5, 0.5)
+SYMMETRY = (3.0, 4.0, 4.0)
+CONSISTENCY = (0.5, 0.5, 0.5)
 CHROMATICITY = 2.0
 SMOOTHNESS = (0.15, 20.0, 20.0)
 MEMBRANE_EDGE = 0.05

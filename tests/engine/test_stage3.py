@@ -1,0 +1,134 @@
+"""Stage 3 on synthetic texels: gradients, what the regularisers do, and recovery."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the engine's packages")
+
+from nextgenface.engine.fit import stage3  # noqa: E402
+from nextgenface.engine.fit.shading import Lit  # noqa: E402
+from nextgenface.engine.fit.stage3 import Maps, Texels, Weights  # noqa: E402
+from nextgenface.engine.settings import Settings  # noqa: E402
+
+pytestmark = pytest.mark.engine
+
+
+def _texels(size: int = 32, seed: int = 0, truth: torch.Tensor | None = None) -> Texels:
+    """A bumpy surface lit from one side, with a photo made by the true change of the maps."""
+    generator = torch.Generator().manual_seed(seed)
+    v, u = torch.meshgrid(torch.linspace(-1, 1, size), torch.linspace(-1, 1, size), indexing="ij")
+    diffuse = (0.6 + 0.3 * u + 0.2 * v)[:, :, None] * torch.tensor([1.0, 0.95, 0.9])
+    shine = torch.exp(-4.0 * ((u - 0.3) ** 2 + v**2))
+    glossy = torch.stack([shine * k for k in (3.0, 2.0, 1.2, 0.6)], 2)[..., None, None].expand(-1, -1, -1, 2, 3)
+    glossy = glossy * torch.tensor([1.0, 0.02])[:, None]
+    flat = size * size
+    lit = Lit(
+        diffuse.reshape(flat, 3),
+        glossy.reshape(flat, 4, 2, 3),
+        torch.tensor([0.2, 0.35, 0.5, 0.7]),
+        torch.full((flat,), 0.8),
+    )
+    texels = Texels(
+        colour=torch.zeros(size, size, 3),
+        weight=torch.ones(size, size),
+        lit=lit,
+        diffuse=torch.full((size, size, 3), 0.4) + 0.02 * torch.rand(size, size, 3, generator=generator),
+        specular=torch.full((size, size), 0.4),
+        roughness=torch.full((size, size), 0.45),
+        skin=torch.ones(size, size),
+    )
+    change = torch.zeros(5, size, size) if truth is None else truth
+    a, s, r = Maps(change).values(texels)
+    colour = lit.radiance(a.reshape(-1, 3), s.reshape(-1), r.reshape(-1)).reshape(size, size, 3)
+    return replace(texels, colour=colour)
+
+
+@pytest.mark.parametrize("channel", range(5), ids=["red", "green", "blue", "specular", "roughness"])
+def test_every_map_gets_the_photos_gradient_and_it_is_right(channel):
+    """Against central differences of the photo term, at a texel in the highlight."""
+    truth = 0.2 * torch.randn(5, 32, 32, generator=torch.Generator().manual_seed(1))
+    texels = _texels(truth=truth)
+    change = (0.1 * torch.randn(5, 32, 32, generator=torch.Generator().manual_seed(2))).requires_grad_(True)
+    torch.autograd.backward(stage3.photo_loss(Maps(change), texels))
+    row, column, step = 16, 20, 2e-2
+    up, down = change.detach().clone(), change.detach().clone()
+    up[channel, row, column] += step
+    down[channel, row, column] -= step
+    numeric = (stage3.photo_loss(Maps(up), texels).double() - stage3.photo_loss(Maps(down), texels).double()) / (2 * step)
+    found = float(change.grad[channel, row, column])
+    assert abs(found) > 1e-5
+    assert found == pytest.approx(float(numeric), rel=0.05)
+
+
+def test_a_known_map_is_found_again():
+    v, u = torch.meshgrid(torch.linspace(-3, 3, 32), torch.linspace(-3, 3, 32), indexing="ij")
+    spots = 0.3 * torch.sin(3 * u) * torch.cos(2 * v)
+    truth = torch.zeros(5, 32, 32)
+    truth[:3] = spots
+    texels = _texels(truth=truth)
+    free = Settings(
+        stage3_iterations=150,
+        diffuse_symmetry_weight=0.0,
+        diffuse_consistency_weight=0.0,
+        diffuse_smoothness_weight=0.0,
+    )
+    maps, _ = stage3.refine_maps(lambda size: texels, 32, free, lambda *_: None)
+    assert (maps.change[:3] - truth[:3]).abs().mean() < 0.02
+
+
+def test_symmetry_takes_a_one_sided_shadow_out():
+    """A shadow that the light does not explain darkens one side only: the stronger the weight, the less of it stays."""
+    shadow = torch.zeros(5, 32, 32)
+    shadow[:3, 10:22, 20:28] = -0.5
+    texels = _texels(truth=shadow)
+    left = []
+    for weight in (0.0, 4.0):
+        settings = Settings(stage3_iterations=200, diffuse_symmetry_weight=weight)
+        maps, _ = stage3.refine_maps(lambda size: texels, 32, settings, lambda *_: None)
+        left.append(float((maps.change[:3, 10:22, 20:28] - maps.change[:3, 10:22, 4:12].flip(2)).mean()))
+    assert left[0] < -0.35
+    assert abs(left[1]) < 0.25 * abs(left[0])
+
+
+def test_each_regulariser_is_zero_where_it_should_be_and_not_elsewhere():
+    texels = _texels()
+    flat, ramp = torch.full((5, 32, 32), 0.3), torch.linspace(-1, 1, 32).expand(5, 32, 32)
+    assert stage3.symmetry_loss(flat, texels).abs().max() == 0
+    assert (stage3.symmetry_loss(ramp, texels) > 0.1).all()
+    assert stage3.smoothness_loss(flat, texels).abs().max() == 0
+    assert (stage3.smoothness_loss(ramp, texels) > 0).all()
+    change, chromaticity = stage3.consistency_loss(flat, texels)
+    assert torch.allclose(change, torch.full((5,), 0.09), atol=1e-6)
+    assert float(chromaticity) == pytest.approx(0.0, abs=1e-9)
+    tinted = flat.clone()
+    tinted[0] = -0.3
+    assert float(stage3.consistency_loss(tinted, texels)[1]) > 0.1
+
+
+def test_texels_without_evidence_follow_their_neighbours_and_their_mirror():
+    truth = torch.zeros(5, 32, 32)
+    truth[:3] = 0.3
+    texels = _texels(truth=truth)
+    texels.weight[:, 22:] = 0.0
+    settings = Settings(stage3_iterations=300)
+    maps, _ = stage3.refine_maps(lambda size: texels, 32, settings, lambda *_: None)
+    assert maps.change[:3, :, 24:].mean() > 0.15
+
+
+def test_settings_scale_the_weights():
+    weights = Weights.of(Settings(diffuse_symmetry_weight=4.0, roughness_smoothness_weight=0.5))
+    base = Weights.of(Settings())
+    assert weights.symmetry[0] == 4.0 * base.symmetry[0]
+    assert weights.symmetry[1:] == base.symmetry[1:]
+    assert weights.smoothness[2] == 0.5 * base.smoothness[2]
+
+
+def test_two_runs_are_identical():
+    truth = 0.2 * torch.randn(5, 32, 32, generator=torch.Generator().manual_seed(1))
+    texels = _texels(truth=truth)
+    runs = [stage3.refine_maps(lambda s: texels, 32, Settings(stage3_iterations=20), lambda *_: None) for _ in range(2)]
+    assert np.array_equal(runs[0][0].change.numpy(), runs[1][0].change.numpy())
