@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Set up, then turn a portrait into maps, a mesh, a contact sheet, a .blend and a Cycles render beside the photo.
+
+Run it with Python 3.11: ``python3.11 tools/demo.py``. Without a photo it takes the portrait in ``tests/data``; another
+one is named as the first argument. Standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import environments
+import setup_engine
+from environments import ROOT, SetupError, say
+
+PORTRAIT = ROOT / "tests/data/astronaut.png"
+COMMAND = "nextgenface-reconstruct"
+
+
+class DemoError(Exception):
+    """A step failed; the message says which."""
+
+
+def reconstruct(photo: Path, output: Path) -> None:
+    """Run the shell command on ``photo``; raise `DemoError` if it fails."""
+    say(f"Reconstructing {photo.name}")
+    run(environments.command_in(setup_engine.ENGINE, COMMAND), "--input", photo, "--output", output)
+
+
+def build_in_blender(photo: Path, output: Path) -> None:
+    """Write the .blend, render it with Cycles and lay the render beside ``photo``; raise `DemoError` or `SetupError`."""
+    blender = setup_engine.blender(setup_engine.default_blender())
+    blend, render = output / "face.blend", output / "cycles.png"
+    say("Building the .blend")
+    run(blender, ROOT / "tools/build_blend.py", output / "result.json", "-o", blend)
+    say("Rendering it with Cycles")
+    run(blender, ROOT / "tools/render_built_scene.py", blend, "-o", render)
+    engine = environments.python_in(setup_engine.ENGINE)
+    run(engine, ROOT / "tools/side_by_side.py", photo, render, "-o", output / "cycles_beside_photo.png")
+
+
+def run(program: Path, *arguments: str | Path) -> None:
+    """Run ``program``; raise `DemoError` unless it ends with exit code 0."""
+    command = [program, *arguments]
+    if subprocess.run(command, cwd=ROOT, env=environments.clean_environment()).returncode != 0:
+        raise DemoError("This step failed: " + " ".join(str(part) for part in command))
+
+
+def main() -> int:
+    """Read the command line, do everything, list what there is, and return the exit code."""
+    parser = argparse.ArgumentParser(description="Set up and reconstruct a portrait, all the way to a Cycles render.")
+    parser.add_argument("photo", nargs="?", type=Path, default=PORTRAIT, help="default: the portrait in tests/data")
+    parser.add_argument("--output", type=Path, default=ROOT / "out", help="default: out/ in the checkout")
+    arguments = parser.parse_args()
+    photo, output = arguments.photo.resolve(), arguments.output.resolve()
+    start = time.time()
+    try:
+        environments.check_python()
+        setup_engine.engine()
+        reconstruct(photo, output)
+    except (SetupError, DemoError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    code = 0
+    # Maps and mesh stand on their own, so what is missing for Blender is told and does not take them away.
+    try:
+        build_in_blender(photo, output)
+    except (SetupError, DemoError) as error:
+        print(f"error: no .blend was made. {error}", file=sys.stderr)
+        code = 1
+    _list_files(output, start)
+    return code
+
+
+def _list_files(output: Path, start: float) -> None:
+    say(f"\nIn {output}:")
+    for path in sorted(output.iterdir()):
+        if path.is_file() and path.stat().st_mtime >= start - 1.0:
+            say(f"    {path.name:28} {path.stat().st_size / 1024:9.0f} KB")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
