@@ -6,9 +6,9 @@ specular level, roughness) is algebra on these tables:
     radiance = (1 - E) a (T . L) + F0 (A(r) . L) + B(r) . L
 
 with T from `diffuse_transfer`, A and B from `glossy_transfer`, E, F0 and the lobe as in `scene.material`. One fused
-kernel draws directions by importance, tests the shadow ray and adds the 81 functions in registers, so nothing of the size
-of the rays is ever stored. Directions come from a rank-1 lattice that is shifted for each point, so errors of neighbours
-are independent.
+kernel draws directions by importance, tests the shadow ray and adds the 81 functions in registers, so nothing of the
+size of the rays is stored. Directions come from a rank-1 lattice that is shifted for each point, so errors of
+neighbours are independent.
 """
 
 from __future__ import annotations

@@ -1,0 +1,172 @@
+"""The skin of `scene.material` as a BSDF of Mitsuba's, differentiable by its three textures."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from ..scene.material import (
+    LEAST_ROUGHNESS,
+    TABLE_SHAPE,
+    albedo_table,
+    f0_of_level,
+    fresnel,
+    ggx_density,
+    smith_g1,
+    smith_g2,
+)
+from .transfer import LEAST_COSINE, sample_lobe
+
+PLUGIN = "nextgenface_skin"
+# Share of samples that follow the highlight: never less, so that it is not noisy, and never all.
+LEAST_SPECULAR_SHARE, MOST_SPECULAR_SHARE = 0.2, 0.9
+# Below this the layer reflects nothing that could be seen, and the square root's slope would be infinite at 0.
+LEAST_F0 = 1e-6
+
+
+@functools.cache
+def register(variant: str) -> type[Any]:
+    """Register the plugin `PLUGIN` for ``variant``, which must be the one set now; returns its class.
+
+    The plugin takes three textures in [0, 1]: ``diffuse`` (linear base colour), ``specular`` (Specular IOR Level), ``roughness``.
+    """
+    import drjit as dr
+    import mitsuba as mi
+
+    class SkinBSDF(mi.BSDF):
+        """See the module; local directions, ``wi`` towards the viewer, ``wo`` towards the light."""
+
+        def __init__(self, props: Any) -> None:
+            mi.BSDF.__init__(self, props)
+            self.diffuse: Any = props["diffuse"]
+            self.specular: Any = props["specular"]
+            self.roughness: Any = props["roughness"]
+            front = mi.BSDFFlags.FrontSide | mi.BSDFFlags.SpatiallyVarying
+            self.m_components = [mi.BSDFFlags.DiffuseReflection | front, mi.BSDFFlags.GlossyReflection | front]
+            self.m_flags = self.m_components[0] | self.m_components[1]
+            self.table = _albedo_texture()
+
+        def traverse(self, callback: Any) -> None:
+            for name in ("diffuse", "specular", "roughness"):
+                callback.put(name, getattr(self, name), mi.ParamFlags.Differentiable)
+
+        def _surface(self, si: Any, active: Any) -> tuple[Any, Any, Any, Any]:
+            """Base colour, F0, alpha and E at a hit."""
+            colour = self.diffuse.eval(si, active)
+            level = self.specular.eval_1(si, active)
+            roughness = dr.clip(self.roughness.eval_1(si, active), LEAST_ROUGHNESS, 1.0)
+            f0 = dr.maximum(f0_of_level(level), LEAST_F0)
+            place: Any = mi.Point3f(dr.sqrt(dr.clip(level, LEAST_F0, 1.0)), roughness, si.wi.z)
+            size = mi.Vector3f(TABLE_SHAPE[2], TABLE_SHAPE[1], TABLE_SHAPE[0])
+            albedo = self.table.eval((place * (size - 1.0) + 0.5) / size, active)[0]
+            return colour, f0, roughness * roughness, albedo
+
+        def _share(self, colour: Any, albedo: Any) -> Any:
+            """Probability of sampling the specular lobe."""
+            body = (1.0 - albedo) * dr.mean(colour)
+            share = dr.detach(albedo / dr.maximum(albedo + body, 1e-6))
+            return dr.clip(share, LEAST_SPECULAR_SHARE, MOST_SPECULAR_SHARE)
+
+        def _usable(self, si: Any, wo: Any, active: Any) -> Any:
+            """Both directions over the shading normal, the light also over the facet, as in Cycles."""
+            over_facet = dr.dot(si.n, si.to_world(wo)) * dr.dot(si.n, si.sh_frame.n) > 0
+            return active & (si.wi.z > 0) & (wo.z > 0) & over_facet
+
+        def eval_pdf(self, ctx: Any, si: Any, wo: Any, active: Any = True) -> tuple[Any, Any]:
+            """BSDF times cosine to the light, and the density of `sample`."""
+            usable = self._usable(si, wo, active)
+            colour, f0, alpha, albedo = self._surface(si, active)
+            half = dr.normalize(si.wi + wo)
+            cosine_view, cosine_light = dr.maximum(si.wi.z, LEAST_COSINE), dr.maximum(wo.z, LEAST_COSINE)
+            half_cosine = dr.clip(dr.dot(si.wi, half), 0.0, 1.0)
+            density = ggx_density(half.z, alpha) / (4.0 * cosine_view)
+            lobe = fresnel(half_cosine, f0) * density * smith_g2(cosine_light, cosine_view, alpha)
+            body = (1.0 - albedo) * dr.inv_pi * wo.z
+            share = self._share(colour, albedo)
+            pdf = share * density * smith_g1(cosine_view, alpha) + (1.0 - share) * dr.inv_pi * wo.z
+            value = mi.Color3f(lobe) + colour * body
+            return dr.select(usable, value, 0.0), dr.select(usable, dr.detach(pdf), 0.0)
+
+        def eval(self, ctx: Any, si: Any, wo: Any, active: Any = True) -> Any:
+            return self.eval_pdf(ctx, si, wo, active)[0]
+
+        def pdf(self, ctx: Any, si: Any, wo: Any, active: Any = True) -> Any:
+            return self.eval_pdf(ctx, si, wo, active)[1]
+
+        def sample(self, ctx: Any, si: Any, sample1: Any, sample2: Any, active: Any = True) -> tuple[Any, Any]:
+            """A direction by the mixture of lobe and cosine, with BSDF times cosine over density."""
+            with _no_gradient():
+                colour, _, alpha, albedo = self._surface(si, active)
+                specular = sample1 < self._share(colour, albedo)
+                glossy, _, _ = sample_lobe(si.wi, alpha, (sample2.x, sample2.y))
+                wo = dr.select(specular, glossy, mi.warp.square_to_cosine_hemisphere(sample2))
+            value, pdf = self.eval_pdf(ctx, si, wo, active)
+            drawn: Any = mi.BSDFSample3f()
+            drawn.wo, drawn.pdf, drawn.eta = wo, pdf, 1.0
+            drawn.sampled_type = dr.select(
+                specular, mi.UInt32(+mi.BSDFFlags.GlossyReflection), mi.UInt32(+mi.BSDFFlags.DiffuseReflection)
+            )
+            drawn.sampled_component = dr.select(specular, mi.UInt32(1), mi.UInt32(0))
+            return drawn, dr.select(pdf > 0, value / dr.maximum(pdf, 1e-12), 0.0)
+
+        def eval_diffuse_reflectance(self, si: Any, active: Any = True) -> Any:
+            return self.diffuse.eval(si, active)
+
+        def to_string(self) -> str:
+            return "SkinBSDF[]"
+
+    mi.register_bsdf(PLUGIN, SkinBSDF)
+    return SkinBSDF
+
+
+def _no_gradient() -> Any:
+    import drjit as dr
+
+    suspend: Any = dr.suspend_grad
+    return suspend()
+
+
+def _albedo_texture() -> Any:
+    """E of `scene.material` for look-ups at (sqrt(level), roughness, cosine)."""
+    import drjit as dr
+    import mitsuba as mi
+
+    table = mi.TensorXf(albedo_table()[..., None])
+    texture: Any = mi.Texture3f
+    return texture(table, filter_mode=dr.FilterMode.Linear, wrap_mode=dr.WrapMode.Clamp)
+
+
+def skin_description(diffuse: Any, specular: Any, roughness: Any) -> dict[str, Any]:
+    """Mitsuba's description of a skin with three bilinear textures; the variant must be set.
+
+    Args:
+        diffuse: (H, W, 3) linear base colour in [0, 1]; array or Mitsuba tensor. The first row is v = 1.
+        specular: (H, W) Specular IOR Level in [0, 1]; array, or Mitsuba tensor (H, W, 1).
+        roughness: (H, W) in [0, 1]; likewise.
+    """
+    import mitsuba as mi
+
+    register(mi.variant())
+    return {
+        "type": PLUGIN,
+        "diffuse": _texture(diffuse),
+        "specular": _texture(specular),
+        "roughness": _texture(roughness),
+    }
+
+
+def _texture(values: Any) -> dict[str, Any]:
+    import mitsuba as mi
+    import numpy as np
+
+    if not isinstance(values, mi.TensorXf):
+        array = np.asarray(values, np.float32)
+        values = mi.TensorXf(np.ascontiguousarray(array if array.ndim == 3 else array[..., None]))
+    return {
+        "type": "bitmap",
+        "data": values,
+        "raw": True,
+        "format": "variant",
+        "filter_type": "bilinear",
+        "wrap_mode": "clamp",
+    }
