@@ -207,7 +207,16 @@ class _Transaction:
 def _data_blocks() -> list[bpy.types.ID]:
     """All data-blocks of the kinds that a build makes."""
     data = bpy.data
-    kinds = (data.collections, data.objects, data.meshes, data.shape_keys, data.materials, data.images, data.cameras, data.worlds)
+    kinds = (
+        data.collections,
+        data.objects,
+        data.meshes,
+        data.shape_keys,
+        data.materials,
+        data.images,
+        data.cameras,
+        data.worlds,
+    )
     return [block for kind in kinds for block in kind]
 
 

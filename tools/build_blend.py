@@ -50,7 +50,6 @@ def main(arguments: list[str]) -> int:
     options = parse(arguments)
     import_package()
     import bpy
-
     from nextgenface.engine.errors import EngineError
     from nextgenface.operators.build_scene import BuildOptions, build_result
     from nextgenface.operators.save_blend import save_blend

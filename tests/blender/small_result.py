@@ -6,7 +6,6 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-
 from nextgenface.engine.protocol import PhotoResult, Result
 
 # Corners of a box, and its sides counter-clockwise seen from outside.
@@ -92,7 +91,11 @@ def make_result(folder: Path, photos: list[PhotoResult] | None = None, name: str
     for photo in photos:
         save_picture(folder / photo.photo, np.full((photo.height, photo.width, 3), 0.5, np.float32))
     result = Result(
-        name=name, diffuse="diffuseMap_0.png", specular="specularMap_0.png", roughness="roughnessMap_0.png", photos=photos
+        name=name,
+        diffuse="diffuseMap_0.png",
+        specular="specularMap_0.png",
+        roughness="roughnessMap_0.png",
+        photos=photos,
     )
     path = folder / "result.json"
     path.write_text(result.to_json(), encoding="utf-8")

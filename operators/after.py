@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a person does when a job has ended: look at files, look through the camera, clear the message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import bpy
+
+from .pump import redraw_panels
+from .session import session
+
+
+class NEXTGENFACE_OT_open_file(bpy.types.Operator):
+    """Open it with the program that the system uses for it"""
+
+    bl_idname = "nextgenface.open_file"
+    bl_label = "Open"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    path: bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"})
+    what: bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"})
+
+    @classmethod
+    def description(cls, _context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        """The button's tooltip."""
+        return f"Open {properties.what or properties.path}"
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        """Hand the path to the system."""
+        if not Path(self.path).exists():
+            self.report({"ERROR"}, f"'{self.path}' is not there any more.")
+            return {"CANCELLED"}
+        bpy.ops.wm.path_open(filepath=self.path)
+        return {"FINISHED"}
+
+
+class NEXTGENFACE_OT_view_photo(bpy.types.Operator):
+    """Look through the photo's camera, with the textures and the light of the photo"""
+
+    bl_idname = "nextgenface.view_photo"
+    bl_label = "Look Through Camera"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """In a 3D view of a scene with a camera."""
+        return context.space_data is not None and context.space_data.type == "VIEW_3D" and bool(context.scene.camera)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Set this 3D view."""
+        view = context.space_data
+        view.region_3d.view_perspective = "CAMERA"
+        view.shading.type = "MATERIAL"
+        view.shading.use_scene_world = True
+        view.shading.use_scene_lights = True
+        return {"FINISHED"}
+
+
+class NEXTGENFACE_OT_dismiss(bpy.types.Operator):
+    """Clear this message"""
+
+    bl_idname = "nextgenface.dismiss"
+    bl_label = "Dismiss"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Forget the ended job."""
+        session.forget()
+        redraw_panels(context)
+        return {"FINISHED"}
+
+
+CLASSES = (NEXTGENFACE_OT_open_file, NEXTGENFACE_OT_view_photo, NEXTGENFACE_OT_dismiss)

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check Engine, Set Up Engine, and the end of a set-up."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..engine.errors import EngineError
+from ..engine.logs import new_log
+from ..properties.places import ROOT, engine_folder, environment_python, log_folder
+from .engine_setup import EngineSetup, find_python, steps
+from .pump import PumpMixin, redraw_panels
+from .reconstruct import need_python
+from .session import BUSY, session
+
+
+class SetupState:
+    """The set-up that runs or ran last; drawn by the panels, never saved."""
+
+    current: EngineSetup | None = None
+
+    def is_running(self) -> bool:
+        """True while packages are being installed."""
+        return self.current is not None and self.current.running
+
+
+setup = SetupState()
+
+
+class NEXTGENFACE_OT_check_engine(PumpMixin, bpy.types.Operator):
+    """Try out what the engine needs: its packages, a renderer, the face model"""
+
+    bl_idname = "nextgenface.check_engine"
+    bl_label = "Check Engine"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """Not while the engine works."""
+        if session.is_active:
+            cls.poll_message_set(BUSY)
+        return not session.is_active and not session.check.running
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Start, and watch from a timer."""
+        if bpy.app.background:
+            return self.execute(context)
+        return self.start_pump(context) if self._start(context) else {"CANCELLED"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Start, and return at the end."""
+        if not self._start(context):
+            return {"CANCELLED"}
+        while session.check.running:
+            session.wait(0.1)
+        for line in session.check.lines:
+            mark = "ok" if line.get("ok") else "NOT OK"
+            self.report({"INFO"}, f"{line.get('name')}: {mark}. {line.get('detail')} {line.get('remedy')}".strip())
+        return self.tick(context) or {"CANCELLED"}
+
+    def _start(self, context: bpy.types.Context) -> bool:
+        try:
+            session.start_check(need_python(context), log_folder())
+        except EngineError as error:
+            self.report({"ERROR"}, str(error))
+            return False
+        return True
+
+    def tick(self, _context: bpy.types.Context) -> set[str] | None:
+        """Report at the end."""
+        if session.check.running:
+            return None
+        if session.check.ok:
+            self.report({"INFO"}, "The engine works.")
+        else:
+            self.report({"WARNING"}, "The engine does not work yet. See the lines below the button.")
+        return {"FINISHED"}
+
+
+class NEXTGENFACE_OT_setup_engine(PumpMixin, bpy.types.Operator):
+    """Download the engine's packages (about 1.5 GB) into a private folder that only this add-on uses"""
+
+    bl_idname = "nextgenface.setup_engine"
+    bl_label = "Set Up Engine"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """Once at a time, and only if Blender may go online."""
+        if not bpy.app.online_access:
+            cls.poll_message_set("Allow Online Access in Blender's preferences (System) first")
+        elif setup.is_running() or session.is_active:
+            cls.poll_message_set(BUSY if session.is_active else "The set-up is running")
+        else:
+            return True
+        return False
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Start, and watch from a timer."""
+        if bpy.app.background:
+            return self.execute(context)
+        return self.start_pump(context) if self._start() else {"CANCELLED"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Start, and return at the end."""
+        if not self._start():
+            return {"CANCELLED"}
+        setup.current.join()
+        return self.tick(context) or {"CANCELLED"}
+
+    def _start(self) -> bool:
+        python = find_python()
+        if python is None:
+            self.report(
+                {"ERROR"}, "No Python 3.11 was found. Install it, or choose an engine Python in the preferences."
+            )
+            return False
+        # A worker of the old environment would hold its files.
+        session.close()
+        folder = engine_folder()
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        commands = steps(python, folder, environment_python(folder), ROOT / "wheels")
+        setup.current = EngineSetup(commands, folder, new_log(log_folder()))
+        setup.current.start()
+        return True
+
+    def tick(self, context: bpy.types.Context) -> set[str] | None:
+        """Show pip's latest line; report at the end."""
+        redraw_panels(context)
+        if setup.current.running:
+            return None
+        self.report({"INFO"} if setup.current.ok else {"ERROR"}, setup.current.message)
+        return {"FINISHED"} if setup.current.ok else {"CANCELLED"}
+
+
+class NEXTGENFACE_OT_cancel_setup(bpy.types.Operator):
+    """Stop the download; what was made so far is removed"""
+
+    bl_idname = "nextgenface.cancel_setup"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """While it runs."""
+        return setup.is_running()
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        """End pip and what it started."""
+        setup.current.cancel()
+        return {"FINISHED"}
+
+
+CLASSES = (NEXTGENFACE_OT_check_engine, NEXTGENFACE_OT_setup_engine, NEXTGENFACE_OT_cancel_setup)
+
+
+def unregister() -> None:
+    """End a set-up that still runs."""
+    if setup.is_running():
+        setup.current.cancel()
+        setup.current.join(10)

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes the engine's private environment in a child process that can be watched and cancelled. Knows no Blender."""
+
+from __future__ import annotations
+
+import collections
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..engine.client import clean_environment
+
+COMPLETE = "complete"
+# MediaPipe's last version with models has wheels up to this Python.
+WANTED = (3, 11)
+
+
+def find_python(own: str = sys.executable) -> Path | None:
+    """A Python 3.11: Blender's own where it is one, else the system's; None where there is none."""
+    candidates = [own, shutil.which("python3.11"), shutil.which("python3"), shutil.which("python")]
+    return next((Path(path) for path in candidates if path and _version(path) == WANTED), None)
+
+
+def _version(python: str) -> tuple[int, ...]:
+    command = [python, "-I", "-c", "import sys; print(*sys.version_info[:2])"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, env=clean_environment(os.environ))
+        return tuple(int(part) for part in done.stdout.split())
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return ()
+
+
+def steps(python: Path, folder: Path, environment: Path, wheels: Path) -> list[tuple[str, list[str]]]:
+    """What is run, each with a title for the panel. ``environment`` is the new environment's interpreter."""
+    pip = [str(environment), "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+    pip += ["--progress-bar", "off"]
+    return [
+        ("Making a private Python", [str(python), "-I", "-m", "venv", "--clear", str(folder)]),
+        ("Installing the engine's packages", [*pip, "-r", str(wheels / "engine.txt")]),
+        ("Installing MediaPipe", [*pip, "--no-deps", "-r", str(wheels / "mediapipe.txt")]),
+    ]
+
+
+class EngineSetup:
+    """Runs the steps one after the other in a thread; the panel reads the public attributes."""
+
+    def __init__(self, commands: Sequence[tuple[str, list[str]]], folder: Path, log: Path) -> None:
+        self.title, self.line, self.message = "", "", ""
+        self.number, self.count = 0, len(commands)
+        self.log = log
+        self.running = True
+        self.ok = False
+        self._commands, self._folder = commands, folder
+        self._process: subprocess.Popen[str] | None = None
+        self._cancelled = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="engine_setup", daemon=True)
+
+    def start(self) -> None:
+        """Begin; `running` turns False at the end."""
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """End the running step; what was made so far is removed."""
+        self._cancelled.set()
+        process = self._process
+        if process is not None and process.poll() is None:
+            _end(process)
+
+    def join(self, seconds: float | None = None) -> None:
+        """Wait for the end."""
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        try:
+            self.ok = all(self._step(number, *step) for number, step in enumerate(self._commands))
+            if self.ok:
+                (self._folder / COMPLETE).touch()
+                self.message = "The engine is set up."
+        except OSError as error:
+            self.ok, self.message = False, f"The engine could not be set up: {error}."
+        finally:
+            if not self.ok:
+                shutil.rmtree(self._folder, ignore_errors=True)
+            self.running = False
+
+    def _step(self, number: int, title: str, command: list[str]) -> bool:
+        """Run one command, its output to the log; True if it ended well."""
+        if self._cancelled.is_set():
+            self.message = "Cancelled."
+            return False
+        self.number, self.title = number, title
+        last: collections.deque[str] = collections.deque(maxlen=5)
+        with self.log.open("a", encoding="utf-8") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                text=True, encoding="utf-8", errors="replace", env=clean_environment(os.environ), **_own_group(),
+            )  # fmt: skip
+            assert self._process.stdout is not None
+            if self._cancelled.is_set():
+                _end(self._process)
+            for line in self._process.stdout:
+                log.write(line)
+                self.line = line.strip()
+                last.append(self.line)
+        if self._process.wait() == 0:
+            return True
+        errors = [line for line in last if "error" in line.lower()] or list(last)
+        self.message = "Cancelled." if self._cancelled.is_set() else f"{title} failed. {errors[-1] if errors else ''}"
+        return False
+
+
+def _own_group() -> dict[str, int]:
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NO_WINDOW}
+    return {"process_group": 0}
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End the process and what it started: pip starts more."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGTERM)

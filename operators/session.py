@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one job that may run, its worker, and the status that the panel draws. Knows no Blender; nothing here is saved."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from ..engine.client import WorkerProcess
+from ..engine.errors import EngineError
+from ..engine.protocol import (
+    CheckEngine,
+    Done,
+    EngineStatus,
+    Failed,
+    JobCancelled,
+    Message,
+    Preview,
+    Progress,
+    Ready,
+    Warned,
+)
+
+BUSY = "A face is being reconstructed. Wait for it to finish, or cancel it"
+
+
+class Phase(Enum):
+    """Where a job is."""
+
+    IDLE = "idle"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    BUILDING = "building"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+ACTIVE = (Phase.RUNNING, Phase.CANCELLING, Phase.BUILDING)
+
+
+@dataclass
+class Status:
+    """What the panel shows of the latest job."""
+
+    phase: Phase = Phase.IDLE
+    photo: str = ""
+    stage: str = ""
+    fraction: float = 0.0
+    seconds_left: float = -1.0
+    preview: str = ""
+    warnings: list[str] = field(default_factory=list)
+    message: str = ""
+    remedy: str = ""
+    log: str = ""
+    result: str = ""
+    seconds: float = 0.0
+    summary: str = ""
+
+
+@dataclass
+class EngineCheck:
+    """What the panel shows of the engine itself."""
+
+    running: bool = False
+    ok: bool | None = None
+    lines: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Session:
+    """Starts jobs on one worker that stays warm between them, and turns its messages into `status`."""
+
+    def __init__(self) -> None:
+        self.status = Status()
+        self.check = EngineCheck()
+        self._worker: WorkerProcess | None = None
+        self._worker_python = Path()
+        self._job = ""
+
+    @property
+    def is_active(self) -> bool:
+        """True from the start of a job until its result is built or it ended otherwise."""
+        return self.status.phase in ACTIVE
+
+    @property
+    def job(self) -> str:
+        """The id of the job that is active; empty where there is none."""
+        return self._job
+
+    def start(
+        self, python: Path, photos: list[Path], output: Path, settings: Mapping[str, Any], log_folder: Path
+    ) -> str:
+        """Start a job and return its id.
+
+        Raises:
+            EngineError: another one is active, or the engine's Python cannot be run. The status is as before then.
+        """
+        if self.is_active:
+            raise EngineError(f"{BUSY}.")
+        worker = self._living_worker(python, log_folder)
+        self.status = Status(Phase.RUNNING, photo=photos[0].name, stage="Starting the engine", log=str(worker.log))
+        self._job = worker.start_job(photos, output, settings)
+        return self._job
+
+    def start_check(self, python: Path, log_folder: Path) -> None:
+        """Ask the engine what works; the answer comes into `check`. Raises EngineError if its Python cannot be run."""
+        worker = self._living_worker(python, log_folder)
+        self.check = EngineCheck(running=True)
+        worker.send(CheckEngine())
+
+    def pump(self) -> bool:
+        """Take in what the worker said since the last call; True if something changed."""
+        messages = self._worker.drain() if self._worker else []
+        for message in messages:
+            self._take(message)
+        return bool(messages)
+
+    def wait(self, seconds: float) -> bool:
+        """`pump`, after waiting up to ``seconds`` for the worker's next message."""
+        message = self._worker.wait(seconds) if self._worker else None
+        if message is None:
+            return False
+        self._take(message)
+        self.pump()
+        return True
+
+    def cancel(self) -> None:
+        """Ask for the end of the active job; it ends when the worker says so."""
+        if self.status.phase is Phase.RUNNING and self._worker is not None:
+            self.status.phase = Phase.CANCELLING
+            self._worker.cancel(self._job)
+
+    def abandon(self, message: str, remedy: str) -> None:
+        """End the active job now as far as Blender is concerned: whatever the worker still says of it is ignored."""
+        if not self.is_active:
+            return
+        if self._worker is not None:
+            self._worker.cancel(self._job)
+        self._job = ""
+        self.status = Status(Phase.CANCELLED, photo=self.status.photo, message=message, remedy=remedy)
+
+    def fail(self, message: str, remedy: str) -> None:
+        """End the active job with an error of Blender's side."""
+        self._job = ""
+        self.status.phase, self.status.message, self.status.remedy = Phase.FAILED, message, remedy
+
+    def refuse(self, message: str, remedy: str) -> None:
+        """Tell why no job was started; a job that is active is not touched."""
+        if not self.is_active:
+            self.status = Status(Phase.FAILED, message=message, remedy=remedy)
+
+    def finish(self, summary: str) -> None:
+        """End the active job well."""
+        self._job = ""
+        self.status.phase, self.status.summary = Phase.DONE, summary
+
+    def forget(self) -> None:
+        """Clear the status of an ended job."""
+        if not self.is_active:
+            self.status = Status()
+
+    def close(self) -> None:
+        """End the worker; returns when it is gone (seconds at most)."""
+        worker, self._worker = self._worker, None
+        self.abandon("The reconstruction was stopped because the add-on ended.", "Start it again.")
+        self.check.running = False
+        if worker is not None:
+            worker.close()
+
+    def _living_worker(self, python: Path, log_folder: Path) -> WorkerProcess:
+        """The warm worker, or a new one where there is none, it has ended, is still busy ending, or another Python is asked."""
+        old = self._worker
+        if old is not None and (not old.is_alive or old.is_busy or self._worker_python != python):
+            self._worker = None
+            # Up to some seconds; nobody needs to wait for it.
+            threading.Thread(target=old.close, name="worker_close").start()
+        if self._worker is None:
+            worker = WorkerProcess(python, log_folder=log_folder)
+            worker.start()
+            self._worker, self._worker_python = worker, python
+        return self._worker
+
+    # --- messages ---------------------------------------------------------------------------------------------------
+
+    def _take(self, message: Message) -> None:
+        if isinstance(message, Ready):
+            return
+        if isinstance(message, EngineStatus):
+            self.check = EngineCheck(ok=message.ok, lines=message.lines)
+        elif isinstance(message, Failed) and not message.job and self.check.running:
+            line = {"name": "Engine", "ok": False, "detail": message.message, "remedy": message.remedy}
+            self.check = EngineCheck(ok=False, lines=[line])
+        elif self._job and getattr(message, "job", "") == self._job:
+            self._take_of_job(message)
+
+    def _take_of_job(self, message: Message) -> None:
+        status = self.status
+        if isinstance(message, Progress):
+            status.stage, status.fraction = message.stage, message.fraction
+            status.seconds_left = message.seconds_left
+        elif isinstance(message, Preview):
+            status.preview = message.path
+        elif isinstance(message, Warned):
+            status.warnings.append(message.message)
+        elif isinstance(message, Done):
+            status.phase, status.fraction = Phase.BUILDING, 1.0
+            status.result, status.seconds = message.result, message.seconds
+        elif isinstance(message, JobCancelled):
+            self._job = ""
+            self.status = Status(Phase.CANCELLED, photo=status.photo, message="Cancelled. Nothing was changed.")
+        elif isinstance(message, Failed):
+            self.fail(message.message, message.remedy)
+            self.status.log = message.log or status.log
+
+
+session = Session()
+atexit.register(lambda: session.close())

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The add-on's page in Blender's preferences, and the engine's part that the sidebar shows too."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..operators.engine import setup
+from ..operators.session import session
+from ..properties.places import ROOT_PACKAGE, engine_python, log_folder
+from ..properties.preferences import EnginePreferences, chosen_python
+from .text import draw_wrapped
+
+
+class NEXTGENFACE_AP_preferences(EnginePreferences, bpy.types.AddonPreferences):
+    """Kept for all files."""
+
+    bl_idname = ROOT_PACKAGE
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """The engine's Python, its set-up and its check."""
+        layout = self.layout
+        layout.prop(self, "engine_python")
+        draw_engine(layout, context)
+        row = layout.row()
+        row.label(text=f"Logs: {log_folder()}")
+        button = row.operator("nextgenface.open_file", text="", icon="FILE_FOLDER")
+        button.path, button.what = str(log_folder()), "the folder with the logs"
+
+
+def draw_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Which Python runs the engine, the buttons, and what they found."""
+    python = engine_python(chosen_python(context))
+    draw_wrapped(layout, context, f"Python: {python}" if python else "The engine is not set up yet.", "CONSOLE")
+    if setup.is_running():
+        _draw_setup(layout, context)
+        return
+    column = layout.column(align=True)
+    column.operator("nextgenface.setup_engine", icon="IMPORT", text="Set Up Engine")
+    column.operator("nextgenface.check_engine", icon="CHECKMARK")
+    if setup.current is not None and setup.current.message:
+        draw_wrapped(layout, context, setup.current.message, "INFO" if setup.current.ok else "ERROR")
+    _draw_check(layout, context)
+
+
+def _draw_setup(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    current = setup.current
+    layout.progress(factor=(current.number + 0.5) / current.count, text=current.title)
+    draw_wrapped(layout, context, current.line[:80])
+    layout.operator("nextgenface.cancel_setup", icon="X")
+
+
+def _draw_check(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    if session.check.running:
+        layout.label(text="Checking...", icon="SORTTIME")
+    for line in session.check.lines:
+        text = f"{line.get('name', '')}: {line.get('detail', '')}"
+        draw_wrapped(layout, context, text, "CHECKMARK" if line.get("ok") else "ERROR")
+        if line.get("remedy") and not line.get("ok"):
+            draw_wrapped(layout, context, str(line["remedy"]), "BLANK1")
+
+
+CLASSES = (NEXTGENFACE_AP_preferences,)

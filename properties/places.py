@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where things are: the add-on's own files, the user's files, the engine's Python, a job's output."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import bpy
+
+ROOT_PACKAGE = __package__.rpartition(".")[0]
+ROOT = Path(__file__).resolve().parents[1]
+ENGINE_PYTHON_VARIABLE = "NEXTGENFACE_ENGINE_PYTHON"
+
+
+def user_folder(name: str) -> Path:
+    """The folder ``name`` for the user's files of this add-on; not made yet."""
+    try:
+        return Path(bpy.utils.extension_path_user(ROOT_PACKAGE, path=name))
+    except ValueError:
+        # Run from a checkout, this package is no extension.
+        return Path(bpy.utils.user_resource("DATAFILES", path="nextgenface")) / name
+
+
+def engine_folder() -> Path:
+    """The private environment that "Set Up Engine" makes."""
+    return user_folder("engine")
+
+
+def log_folder() -> Path:
+    """Where workers write their logs."""
+    return user_folder("logs")
+
+
+def environment_python(folder: Path) -> Path:
+    """The interpreter of the virtual environment in ``folder``."""
+    return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def engine_python(preferred: str) -> Path | None:
+    """The interpreter that runs the engine: ``preferred``, else the variable's, else the private environment's, if any."""
+    for name in (preferred, os.environ.get(ENGINE_PYTHON_VARIABLE, "")):
+        if name:
+            return Path(bpy.path.abspath(name))
+    private = engine_folder()
+    return environment_python(private) if (private / "complete").is_file() else None
+
+
+def job_output(chosen: str, photo: Path) -> Path:
+    """A folder for the results of ``photo`` that does not exist yet.
+
+    In the chosen folder; else beside the .blend; else, before the first save, in Blender's folder for this run.
+    """
+    if chosen:
+        base = Path(bpy.path.abspath(chosen))
+    elif bpy.data.filepath:
+        base = Path(bpy.data.filepath).parent / "faces"
+    else:
+        base = Path(bpy.app.tempdir) / "faces"
+    folder, number = base / photo.stem, 2
+    while folder.exists():
+        folder, number = base / f"{photo.stem}-{number}", number + 1
+    return folder

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a person chooses on the scene, and the one function that turns it into the engine's settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..engine.settings import Settings
+from . import presets
+
+# Read once: Blender needs the strings of an enum to stay alive.
+_PRESET_ITEMS = presets.enum_items()
+
+TEXTURE_SIZES = [
+    ("PRESET", "From Preset", "The size that the preset brings"),
+    ("512", "512", "Small and quick"),
+    ("1024", "1024 (1K)", "Enough for the photo of a phone's front camera"),
+    ("2048", "2048 (2K)", "For sharp photos"),
+    ("4096", "4096 (4K)", "For studio photos; needs more memory and disk"),
+]
+
+
+class NEXTGENFACE_PG_settings(bpy.types.PropertyGroup):
+    """Saved with the scene."""
+
+    photo: bpy.props.StringProperty(
+        name="Photo", description="A photo of a face: sharp, evenly lit, without glasses", subtype="FILE_PATH"
+    )
+    preset: bpy.props.EnumProperty(
+        name="Preset",
+        description="How much time is spent on the face",
+        items=_PRESET_ITEMS,
+        default=_PRESET_ITEMS[0][0],
+    )
+    texture_size: bpy.props.EnumProperty(
+        name="Textures", description="Side of the square textures in pixels", items=TEXTURE_SIZES, default="PRESET"
+    )
+    build_camera: bpy.props.BoolProperty(
+        name="Camera", description="Add the camera that took the photo, with the photo behind the head", default=True
+    )
+    build_light: bpy.props.BoolProperty(
+        name="Light", description="Add the photo's light and make it the scene's world", default=True
+    )
+    build_eyes: bpy.props.BoolProperty(name="Eyes", description="Add the eyes as an object of their own", default=True)
+    build_shape_keys: bpy.props.BoolProperty(
+        name="Shape Keys", description="Add the photo's expression, the ARKit expressions and the sliders", default=True
+    )
+    pack_images: bpy.props.BoolProperty(
+        name="Pack Images",
+        description="Keep the textures inside the .blend. Otherwise they are copied beside it, once it has been saved",
+        default=True,
+    )
+    output: bpy.props.StringProperty(
+        name="Folder",
+        description="Where maps, mesh and report are written. Empty: beside the .blend, or a temporary folder before "
+        "the first save",
+        subtype="DIR_PATH",
+    )
+
+
+def engine_settings(chosen: NEXTGENFACE_PG_settings) -> dict[str, Any]:
+    """The engine's settings for what was chosen on the scene: the preset, then what was chosen beside it.
+
+    Raises:
+        SettingsError: the preset cannot be read or has values that the engine does not accept.
+    """
+    values = presets.preset_values(chosen.preset)
+    if chosen.texture_size != "PRESET":
+        values["texture_size"] = int(chosen.texture_size)
+    return Settings.from_dict(values).to_dict()
+
+
+CLASSES = (NEXTGENFACE_PG_settings,)
+
+
+def register() -> None:
+    """Hang the settings on the scene."""
+    bpy.types.Scene.nextgenface = bpy.props.PointerProperty(type=NEXTGENFACE_PG_settings)
+
+
+def unregister() -> None:
+    """Take them off again."""
+    del bpy.types.Scene.nextgenface

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that Blender is told of, in order; the reverse when it ends."""
+
+from __future__ import annotations
+
+import bpy
+
+from .operators import after, engine, handlers, reconstruct
+from .panels import face, pictures, preferences
+from .properties import settings
+
+CLASSES = (
+    *settings.CLASSES,
+    *preferences.CLASSES,
+    *reconstruct.CLASSES,
+    *engine.CLASSES,
+    *after.CLASSES,
+    *face.CLASSES,
+)
+# Modules with something else to set up or to end.
+MODULES = (settings, handlers, engine, pictures)
+
+
+def register() -> None:
+    """Register all; if something fails, what was registered is taken back and the error goes on to Blender."""
+    done: list[type] = []
+    try:
+        for kind in CLASSES:
+            bpy.utils.register_class(kind)
+            done.append(kind)
+        for module in MODULES:
+            if hasattr(module, "register"):
+                module.register()
+    except Exception:
+        for kind in reversed(done):
+            bpy.utils.unregister_class(kind)
+        raise
+
+
+def unregister() -> None:
+    """The reverse of `register`."""
+    for module in reversed(MODULES):
+        if hasattr(module, "unregister"):
+            module.unregister()
+    for kind in reversed(CLASSES):
+        bpy.utils.unregister_class(kind)
