@@ -1,0 +1,238 @@
+"""The least-squares rows of one photo's points: where they are seen, how deep they are thought to be, and the lens."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..faces.model import FaceModel, LandmarkEmbedding
+from ..landmarks.detector import CHIN_TIP, FOREHEAD_TOP
+from .contour import ContourRegion, Outline, contour_region, find_outline, stacked_basis
+from .observations import FaceObservation
+from .pose import FOCAL, SCALE, Pose, project
+from .robust import huber_loss, huber_weight
+
+Floats = NDArray[np.float64]
+
+_KNEE = 2.0
+
+
+@dataclass(frozen=True)
+class Deviations:
+    """Standard deviations of what is seen, in units of the face's height, and of what is known of lenses.
+
+    The points of a detector err together, by its habits and not by chance; ``point`` is so large because several hundred of them
+    are counted as if each told something of its own.
+
+    Attributes:
+        point: of a point in the picture.
+        along: of a contour point along the outline.
+        depth: of a point's depth, which the detector has learned and not seen.
+        log_focal, focal_35mm: of an unknown lens: the portrait's usual 35 mm equivalent, and its logarithm's deviation.
+        log_distance, distance_mm: the same of the distance, which cropping does not change.
+    """
+
+    point: float = 0.02
+    along: float = 0.06
+    depth: float = 0.05
+    log_focal: float = 0.45
+    focal_35mm: float = 65.0
+    log_distance: float = 0.45
+    distance_mm: float = 1100.0
+
+
+@dataclass(frozen=True)
+class EmbeddedModel:
+    """A face model at its landmarks: (L, 3) mm and (L, 3, K + E), identity before expression; and the region of its contour."""
+
+    mean: Floats
+    basis: Floats
+    embedding: LandmarkEmbedding
+    region: ContourRegion
+    identity_count: int
+
+    @classmethod
+    def of(cls, model: FaceModel, detector: str) -> EmbeddedModel:
+        """The model at the points of ``detector``."""
+        embedding = model.landmarks[detector]
+        corners = model.triangles[embedding.triangle]
+        weights = embedding.barycentric.astype(np.float64)
+        vertices, place = np.unique(corners, return_inverse=True)
+        place = place.reshape(corners.shape)
+        basis = stacked_basis(model, vertices)
+        return cls(
+            mean=np.einsum("lc,lcx->lx", weights, model.mean[corners].astype(np.float64)),
+            basis=sum(weights[:, c, None, None] * basis[place[:, c]] for c in range(3)),
+            embedding=embedding,
+            region=contour_region(model, embedding),
+            identity_count=model.identity_count,
+        )
+
+    def slid(self, outline: Outline) -> tuple[Floats, Floats]:
+        """Mean and basis of the points, those of the contour where ``outline`` has put them."""
+        rows = np.flatnonzero(self.embedding.contour)[outline.slid]
+        if len(rows) == 0:
+            return self.mean, self.basis
+        first, second = outline.ends[outline.slid].T
+        part = outline.part[outline.slid]
+        mean, basis = self.mean.copy(), self.basis.copy()
+        mean[rows] = (1 - part)[:, None] * self.region.mean[first] + part[:, None] * self.region.mean[second]
+        part = part[:, None, None]
+        basis[rows] = (1 - part) * self.region.basis[first] + part * self.region.basis[second]
+        return mean, basis
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Whitened residuals (m,) and their derivatives by all coefficients (m, K + E) and by the pose (m, 7)."""
+
+    residual: Floats
+    by_coefficients: Floats
+    by_pose: Floats
+
+
+@dataclass(frozen=True)
+class PhotoProblem:
+    """One photo's rows, with the outline and the robust weights as they were found last.
+
+    Attributes:
+        model: at its landmarks.
+        observation: the photo.
+        deviations: how much to believe.
+        seen: (L, 3) observed points: pixels about the picture's middle, and depth.
+        whitening: (L, 2, 2) square root of each point's information.
+        depth_weight: (L,) of each point's depth.
+        height: the face's, pixels.
+        outline: where contour points lie.
+        robust: (L,) weights of IRLS.
+    """
+
+    model: EmbeddedModel
+    observation: FaceObservation
+    deviations: Deviations
+    seen: Floats
+    whitening: Floats
+    depth_weight: Floats
+    height: float
+    outline: Outline
+    robust: Floats
+
+    @classmethod
+    def of(cls, model: EmbeddedModel, observation: FaceObservation, deviations: Deviations) -> PhotoProblem:
+        """The problem before any pose is known: contour points at their anchors."""
+        embedding = model.embedding
+        middle = np.array([observation.width / 2, observation.height / 2, 0.0])
+        points = observation.points.astype(np.float64)
+        seen = points[embedding.index] - middle
+        height = float(np.linalg.norm(points[FOREHEAD_TOP, :2] - points[CHIN_TIP, :2]))
+        height = max(height, 0.7 * float(np.max(np.ptp(points[:, :2], axis=0))))
+        sd = height * np.hypot(deviations.point, 2.0 * observation.spread[embedding.index] / height)
+        count = int(embedding.contour.sum())
+        return cls(
+            model=model,
+            observation=observation,
+            deviations=deviations,
+            seen=seen,
+            whitening=_whitening(seen[:, :2], sd, embedding.contour, deviations.along * height),
+            depth_weight=np.where(embedding.contour, 0.5, 1.0) / (deviations.depth * height),
+            height=height,
+            outline=Outline(np.zeros(count, bool), np.zeros((count, 2), np.int64), np.zeros(count)),
+            robust=np.ones(len(seen)),
+        )
+
+    def updated(self, coefficients: Floats, pose: Pose) -> PhotoProblem:
+        """The same problem with the outline and the robust weights of the current shape and pose."""
+        region = self.model.region
+        shape = region.mean + region.basis @ coefficients
+        outline = find_outline(region, shape, pose, self.seen[self.model.embedding.contour, :2])
+        moved = replace(self, outline=outline)
+        return replace(moved, robust=huber_weight(moved.distances(coefficients, pose), _KNEE))
+
+    def points(self, coefficients: Floats) -> Floats:
+        """(L, 3) the points on the head, mm."""
+        mean, basis = self.model.slid(self.outline)
+        return np.asarray(mean + basis @ coefficients)
+
+    def distances(self, coefficients: Floats, pose: Pose) -> Floats:
+        """(L,) distances in the picture between fitted and observed points, in standard deviations."""
+        gap = project(pose, self.points(coefficients)).pixels - self.seen[:, :2]
+        return np.linalg.norm(np.einsum("lij,lj->li", self.whitening, gap), axis=1)
+
+    def rows(self, coefficients: Floats, pose: Pose) -> Rows:
+        """All rows at a shape and a pose."""
+        mean, basis = self.model.slid(self.outline)
+        projection = project(pose, mean + basis @ coefficients)
+        weight = self._weights()
+        gap = np.concatenate([projection.pixels, projection.depth[:, None]], 1) - self.seen
+        by_coefficients = weight @ projection.by_point @ basis
+        by_pose = weight @ projection.by_pose
+        residual = np.einsum("lij,lj->li", weight, gap)
+        for part in (residual, by_coefficients, by_pose):
+            part[:, 2] = self._centred(part[:, 2])
+        lens, lens_by_pose = self.lens(pose)
+        count = basis.shape[2]
+        return Rows(
+            np.concatenate([residual.ravel(), lens]),
+            np.concatenate([by_coefficients.reshape(-1, count), np.zeros((len(lens), count))]),
+            np.concatenate([by_pose.reshape(-1, 7), lens_by_pose]),
+        )
+
+    def loss(self, coefficients: Floats, pose: Pose) -> float:
+        """The sum of squares that `rows` is the linear model of, with Huber's loss for the points."""
+        projection = project(pose, self.points(coefficients))
+        depth = self._centred(self.depth_weight * (projection.depth - self.seen[:, 2]))
+        lens, _ = self.lens(pose)
+        points = huber_loss(self.distances(coefficients, pose), _KNEE)
+        return float(points.sum() + depth @ depth + lens @ lens)
+
+    def _weights(self) -> Floats:
+        """(L, 3, 3) square roots of the information of each point and its depth."""
+        weight = np.zeros((len(self.seen), 3, 3))
+        weight[:, :2, :2] = np.sqrt(self.robust)[:, None, None] * self.whitening
+        weight[:, 2, 2] = self.depth_weight
+        return weight
+
+    def _centred(self, rows: Floats) -> Floats:
+        """Whitened depth rows (L, ...) less their common offset: the detector's zero of depth is its own."""
+        weight = self.depth_weight
+        return np.asarray(rows - np.multiply.outer(weight, weight @ rows / (weight @ weight)))
+
+    def lens(self, pose: Pose) -> tuple[Floats, Floats]:
+        """Residuals (n,) of what is known of the lens, and their derivatives (n, 7) by the pose.
+
+        Where the focal length is known, that alone; else a portrait's usual focal length and usual distance together.
+        """
+        known, loose = self.observation.lens, self.deviations
+        unit = math.log(self.observation.pixels_per_35mm)
+        if known is not None:
+            by_pose = np.zeros((1, 7))
+            by_pose[0, FOCAL] = 1.0 / known.log_sd
+            return np.array([(pose.log_focal - unit - math.log(known.focal_35mm)) / known.log_sd]), by_pose
+        focal = (pose.log_focal - unit - math.log(loose.focal_35mm)) / loose.log_focal
+        distance = (pose.log_focal - pose.log_scale - math.log(loose.distance_mm)) / loose.log_distance
+        by_pose = np.zeros((2, 7))
+        by_pose[0, FOCAL] = 1.0 / loose.log_focal
+        by_pose[1, FOCAL], by_pose[1, SCALE] = 1.0 / loose.log_distance, -1.0 / loose.log_distance
+        return np.array([focal, distance]), by_pose
+
+
+def _whitening(seen: Floats, sd: Floats, contour: NDArray[np.bool_], along: float) -> Floats:
+    """(L, 2, 2): points of the contour are held across the outline and may slide along it.
+
+    The outline's direction at a point is that to the nearest other contour points on both sides, by the angle about the middle.
+    """
+    whitening = np.eye(2) / sd[:, None, None]
+    rows = np.flatnonzero(contour)
+    if len(rows) < 3:
+        return whitening
+    around = seen[rows] - seen.mean(0)
+    order = rows[np.argsort(np.arctan2(around[:, 1], around[:, 0]))]
+    tangent = seen[np.roll(order, -1)] - seen[np.roll(order, 1)]
+    tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-9)
+    outer = tangent[:, :, None] * tangent[:, None, :]
+    across = 1.0 / sd[order, None, None]
+    whitening[order] = across * (np.eye(2) - outer) + outer / np.hypot(along, sd[order, None, None])
+    return whitening

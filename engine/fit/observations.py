@@ -1,0 +1,51 @@
+"""What stage 1 sees of one photo: points, and what is known of the lens."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..landmarks.detector import DetectedFace
+from ..photos.exif import Lens
+from ..photos.reading import Photo
+from ..scene.camera import FULL_FRAME_DIAGONAL_MM
+from ..settings import Settings
+
+FloatArray = NDArray[np.float32]
+
+# A focal length that a person typed in holds more tightly than the tags of a file.
+_GIVEN_LOG_SD = 0.01
+
+
+@dataclass(frozen=True)
+class FaceObservation:
+    """The points found in one photo.
+
+    Attributes:
+        points: (478, 3) float32, pixels of the photo, see `DetectedFace`.
+        spread: (478,) float32, pixels, how uncertain the detector was.
+        width, height: of the photo, pixels.
+        lens: the focal length where one is known.
+    """
+
+    points: FloatArray
+    spread: FloatArray
+    width: int
+    height: int
+    lens: Lens | None = None
+
+    @property
+    def pixels_per_35mm(self) -> float:
+        """Focal length in pixels of one millimetre of 35 mm equivalent focal length, by the diagonal."""
+        return math.hypot(self.width, self.height) / FULL_FRAME_DIAGONAL_MM
+
+
+def observe(photo: Photo, face: DetectedFace, settings: Settings) -> FaceObservation:
+    """The observation of a face in a photo; a focal length in the settings goes before the photo's own tags."""
+    lens = photo.lens
+    if settings.focal_length_mm > 0.0:
+        lens = Lens(settings.focal_length_mm, _GIVEN_LOG_SD)
+    return FaceObservation(face.points, face.spread, photo.width, photo.height, lens)

@@ -1,0 +1,279 @@
+"""Stage 1: identity, expressions, poses and focal lengths from the points found in all photos of one person.
+
+Gauss-Newton on a robust sum of squares (Levenberg-Marquardt damping, iterated weights, contour points found anew in each step).
+Blendshape weights stay in their box by an active set. All derivatives are analytic.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import PhotoError
+from ..faces.model import FaceModel
+from ..landmarks.detector import CHIN_TIP, FOREHEAD_TOP
+from ..reporter import Reporter
+from ..scene.camera import Camera
+from ..settings import Settings
+from .landmark_rows import Deviations, EmbeddedModel, PhotoProblem
+from .observations import FaceObservation, observe
+from .pose import POSE_VARIABLES, Pose, initial_pose, project
+
+__all__ = ["FaceObservation", "PhotoFit", "Stage1Result", "fit_landmarks", "observe"]
+
+Floats = NDArray[np.float64]
+
+# Standard deviation of an expression weight, and of a weight that has no box.
+_EXPRESSION_SD = 0.3
+_ENOUGH = 1e-5
+_MOST_DAMPING = 1e6
+
+
+@dataclass(frozen=True)
+class PhotoFit:
+    """What stage 1 found in one photo.
+
+    Attributes:
+        expression: (E,) weights.
+        camera: of the whole photo, in its pixels.
+        points: (L, 2) the model's landmarks in the photo, pixels, contour points where they slid to.
+        residuals: (L,) distances to the points that were found, pixels.
+        error_percent: their mean in percent of the face's height.
+    """
+
+    expression: Floats
+    camera: Camera
+    points: Floats
+    residuals: Floats
+    error_percent: float
+
+
+@dataclass(frozen=True)
+class Stage1Result:
+    """What stage 1 found.
+
+    Attributes:
+        identity: (K,) coefficients in standard deviations.
+        photos: one for each observation.
+        landmark_error_percent: mean over all photos, percent of the face's height.
+        iterations: Gauss-Newton steps taken.
+        seconds: wall-clock time.
+    """
+
+    identity: Floats
+    photos: list[PhotoFit]
+    landmark_error_percent: float
+    iterations: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _State:
+    """All variables: identity (K,), and for every photo its expression (E,) and its pose."""
+
+    identity: Floats
+    expressions: tuple[Floats, ...]
+    poses: tuple[Pose, ...]
+
+    def coefficients(self, photo: int) -> Floats:
+        """(K + E,)."""
+        return np.concatenate([self.identity, self.expressions[photo]])
+
+    def moved(self, step: Floats, boxed: bool) -> _State:
+        """After a step of all variables; blendshape weights are cut off at their box."""
+        k, e = len(self.identity), len(self.expressions[0])
+        expressions, poses = [], []
+        for i, (expression, pose) in enumerate(zip(self.expressions, self.poses, strict=True)):
+            start = k + i * (e + POSE_VARIABLES)
+            moved = expression + step[start : start + e]
+            expressions.append(np.clip(moved, 0.0, 1.0) if boxed else moved)
+            poses.append(pose.moved(step[start + e : start + e + POSE_VARIABLES]))
+        return _State(self.identity + step[:k], tuple(expressions), tuple(poses))
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """All photos' problems and the priors."""
+
+    photos: tuple[PhotoProblem, ...]
+    identity_precision: float
+    expression_precision: float
+    boxed: bool
+
+    def updated(self, state: _State) -> _Problem:
+        """With outlines and robust weights of the current state."""
+        photos = (photo.updated(state.coefficients(i), state.poses[i]) for i, photo in enumerate(self.photos))
+        return replace(self, photos=tuple(photos))
+
+    def loss(self, state: _State) -> float:
+        """Twice the negative logarithm of the posterior, up to a constant."""
+        seen = sum(photo.loss(state.coefficients(i), state.poses[i]) for i, photo in enumerate(self.photos))
+        faces = sum(float(expression @ expression) for expression in state.expressions)
+        return (
+            seen + self.identity_precision * float(state.identity @ state.identity) + self.expression_precision * faces
+        )
+
+    def normal_equations(self, state: _State) -> tuple[Floats, Floats]:
+        """The Gauss-Newton matrix (n, n) and the gradient (n,), both halved."""
+        k, e = len(state.identity), len(state.expressions[0])
+        n = k + len(self.photos) * (e + POSE_VARIABLES)
+        matrix, gradient = np.zeros((n, n)), np.zeros(n)
+        matrix[:k, :k] = self.identity_precision * np.eye(k)
+        gradient[:k] = self.identity_precision * state.identity
+        for i, photo in enumerate(self.photos):
+            rows = photo.rows(state.coefficients(i), state.poses[i])
+            jacobian = np.concatenate([rows.by_coefficients, rows.by_pose], 1)
+            start = k + i * (e + POSE_VARIABLES)
+            place = np.concatenate([np.arange(k), np.arange(start, start + e + POSE_VARIABLES)])
+            matrix[np.ix_(place, place)] += jacobian.T @ jacobian
+            gradient[place] += jacobian.T @ rows.residual
+            own = np.arange(start, start + e)
+            matrix[own, own] += self.expression_precision
+            gradient[own] += self.expression_precision * state.expressions[i]
+        return matrix, gradient
+
+
+def fit_landmarks(
+    model: FaceModel, faces: Sequence[FaceObservation], settings: Settings, reporter: Reporter
+) -> Stage1Result:
+    """Identity, and for every photo expression and camera, from the points of one person's photos.
+
+    Raises:
+        PhotoError: there is no photo.
+        Cancelled: by the reporter.
+    """
+    if not faces:
+        raise PhotoError("There is no photo to fit.", "Choose at least one.")
+    start = time.perf_counter()
+    embedded = EmbeddedModel.of(model, settings.landmark_detector)
+    problem = _problem(embedded, faces, model, settings, Deviations())
+    state, steps = _descend(problem, _first_state(embedded, problem), settings.stage1_iterations, reporter)
+    photos = [_photo_fit(photo, state, i) for i, photo in enumerate(problem.updated(state).photos)]
+    error = float(np.mean([photo.error_percent for photo in photos]))
+    return Stage1Result(state.identity, photos, error, steps, time.perf_counter() - start)
+
+
+def _problem(
+    embedded: EmbeddedModel,
+    faces: Sequence[FaceObservation],
+    model: FaceModel,
+    settings: Settings,
+    deviations: Deviations,
+) -> _Problem:
+    return _Problem(
+        photos=tuple(PhotoProblem.of(embedded, face, deviations) for face in faces),
+        identity_precision=settings.identity_weight,
+        expression_precision=settings.expression_weight / _EXPRESSION_SD**2,
+        boxed=model.expression_is_blendshape,
+    )
+
+
+def _first_state(embedded: EmbeddedModel, problem: _Problem) -> _State:
+    """The mean face, neutral, laid on each photo's points; focal lengths where the priors have them."""
+    k = embedded.identity_count
+    count = embedded.basis.shape[2] - k
+    poses = []
+    for photo in problem.photos:
+        rough = initial_pose(embedded.mean, photo.seen, 0.0)
+        poses.append(initial_pose(embedded.mean, photo.seen, _likely_log_focal(photo, rough.log_scale)))
+    return _State(np.zeros(k), tuple(np.zeros(count) for _ in poses), tuple(poses))
+
+
+def _likely_log_focal(photo: PhotoProblem, log_scale: float) -> float:
+    """Where the lens's priors alone would have the focal length, for a head of this size in the picture."""
+    pose = Pose(np.eye(3), np.zeros(2), log_scale, 0.0)
+    residual, by_pose = photo.lens(pose)
+    slope = by_pose[:, -1]
+    return float(-(slope @ residual) / (slope @ slope))
+
+
+def _descend(problem: _Problem, state: _State, most: int, reporter: Reporter) -> tuple[_State, int]:
+    """Gauss-Newton steps until the loss stands still or ``most`` are taken."""
+    damping = 1e-3
+    for step in range(most):
+        reporter.check()
+        # The first steps find the pose; before that the outline is no use.
+        current = problem.updated(state) if step >= 2 else problem
+        before = current.loss(state)
+        matrix, gradient = current.normal_equations(state)
+        moved, damping = _damped_step(current, state, matrix, gradient, before, damping)
+        after = current.loss(moved)
+        reporter.progress("stage1", step + 1, most, after)
+        state = moved
+        if step >= 3 and before - after < _ENOUGH * before:
+            return state, step + 1
+    return state, most
+
+
+def _damped_step(
+    problem: _Problem, state: _State, matrix: Floats, gradient: Floats, before: float, damping: float
+) -> tuple[_State, float]:
+    """The first step that lowers the loss, with ever more damping (Marquardt's scaling); the state itself if none does."""
+    boxes = _boxes(state) if problem.boxed else None
+    while damping < _MOST_DAMPING:
+        step = _boxed_solution(matrix + damping * np.diag(np.diag(matrix)), gradient, boxes)
+        moved = state.moved(step, problem.boxed)
+        if problem.loss(moved) <= before:
+            return moved, max(damping / 10.0, 1e-9)
+        damping *= 10.0
+    return state, 1.0
+
+
+def _boxes(state: _State) -> tuple[Floats, Floats]:
+    """(n,) lowest and highest steps that keep expression weights in [0, 1]."""
+    k = len(state.identity)
+    free = np.full(POSE_VARIABLES, math.inf)
+    low = [np.full(k, -math.inf)]
+    high = [np.full(k, math.inf)]
+    for expression in state.expressions:
+        low += [-expression, -free]
+        high += [1.0 - expression, free]
+    return np.concatenate(low), np.concatenate(high)
+
+
+def _boxed_solution(matrix: Floats, gradient: Floats, boxes: tuple[Floats, Floats] | None) -> Floats:
+    """The minimum of ``x A x / 2 + g x`` within boxes, by an active set that frees what wants back in."""
+    if boxes is None:
+        return np.asarray(np.linalg.solve(matrix, -gradient))
+    low, high = boxes
+    step = np.zeros_like(gradient)
+    held = np.zeros(len(gradient), bool)
+    for _ in range(10):
+        free = ~held
+        step[free] = np.linalg.solve(matrix[np.ix_(free, free)], -(gradient + matrix[:, held] @ step[held])[free])
+        outside = free & ((step < low) | (step > high))
+        step = np.clip(step, low, high)
+        slope = gradient + matrix @ step
+        back = held & (((step <= low) & (slope < 0.0)) | ((step >= high) & (slope > 0.0)))
+        if not outside.any() and not back.any():
+            break
+        held = (held | outside) & ~back
+    return step
+
+
+def _photo_fit(photo: PhotoProblem, state: _State, i: int) -> PhotoFit:
+    """The result for one photo."""
+    seen = photo.observation
+    pixels = project(state.poses[i], photo.points(state.coefficients(i))).pixels
+    residuals = np.linalg.norm(pixels - photo.seen[:, :2], axis=1)
+    return PhotoFit(
+        expression=state.expressions[i],
+        camera=state.poses[i].camera(seen.width, seen.height),
+        points=pixels + np.array([seen.width / 2, seen.height / 2]),
+        residuals=residuals,
+        error_percent=100.0 * float(residuals.mean()) / _face_height(photo, pixels),
+    )
+
+
+def _face_height(photo: PhotoProblem, pixels: Floats) -> float:
+    """Pixels from the chin to the top of the forehead in the fitted points; over the whole face where these are missing."""
+    index = photo.model.embedding.index
+    ends = [np.flatnonzero(index == number) for number in (CHIN_TIP, FOREHEAD_TOP)]
+    if any(len(end) == 0 for end in ends):
+        return float(np.ptp(pixels[:, 1]))
+    return float(np.linalg.norm(pixels[ends[0][0]] - pixels[ends[1][0]]))
