@@ -39,20 +39,20 @@ class RegionPigment:
 # most melanin (Han et al. 2006; Xiao et al. 2017; Jimenez et al. 2010, "A practical appearance model for dynamic facial
 # color"). The sizes are set so that the table in docs/skin-colour.md comes out.
 REGIONS: dict[str, RegionPigment] = {
-    "lips": RegionPigment(0.15, 0.10, 2.2, 0.5),
-    "cheeks": RegionPigment(0.0, 0.05, 0.35, 0.4),
-    "nose": RegionPigment(0.02, 0.05, 0.4, 0.4),
-    "forehead": RegionPigment(0.03, 0.05, 0.1, 0.25),
-    "eye_sockets": RegionPigment(0.06, 0.08, 0.15, 0.3),
-    "eyelids": RegionPigment(0.05, 0.06, 0.25, 0.3),
-    "ears": RegionPigment(0.0, 0.05, 0.5, 0.4),
-    "neck": RegionPigment(-0.02, 0.07, -0.25, 0.25),
+    "lips": RegionPigment(0.15, 0.10, 2.7, 0.5),
+    "cheeks": RegionPigment(0.0, 0.04, 0.6, 0.4),
+    "nose": RegionPigment(0.02, 0.04, 0.6, 0.4),
+    "forehead": RegionPigment(0.03, 0.04, 0.3, 0.25),
+    "eye_sockets": RegionPigment(0.06, 0.07, 0.25, 0.3),
+    "eyelids": RegionPigment(0.05, 0.06, 0.3, 0.3),
+    "ears": RegionPigment(0.0, 0.05, 0.7, 0.4),
+    "neck": RegionPigment(-0.02, 0.06, -0.2, 0.25),
     "brows": RegionPigment(0.05, 0.08, 0.0, 0.2),
     "beard": RegionPigment(0.02, 0.06, 0.0, 0.25),
 }
 
 # Optical depth of the hair in a region: median, and standard deviation of its logarithm. Hair darkens what is below it.
-HAIR: dict[str, tuple[float, float]] = {"brows": (0.9, 0.5), "beard": (0.06, 1.1), "scalp": (0.08, 1.1)}
+HAIR: dict[str, tuple[float, float]] = {"brows": (1.3, 0.5), "beard": (0.06, 1.1), "scalp": (0.08, 1.1)}
 # Hair takes a little more of the blue than of the red.
 _HAIR_RGB = (0.92, 1.0, 1.07)
 
@@ -61,8 +61,8 @@ _LIPS_FOLLOW = 0.65
 
 _SYMMETRIC, _ANTISYMMETRIC = 12, 6
 # Standard deviations of the slowest symmetric and antisymmetric function, in melanin and haemoglobin.
-_SMOOTH_SD = {"melanin": (0.05, 0.02), "haemoglobin": (0.25, 0.1)}
-_BLOOD_SD, _UNDERTONE_SD = 0.5, 0.6
+_SMOOTH_SD = {"melanin": (0.04, 0.02), "haemoglobin": (0.15, 0.08)}
+_BLOOD_SD, _UNDERTONE_SD = 0.45, 0.7
 
 # Linear Rec. 709. Teeth near the VITA shade A2, the rest redder or whiter by eye from photographs with a grey card.
 _PARTS: dict[str, tuple[float, float, float]] = {

@@ -64,8 +64,9 @@ WAVELENGTHS_NM, _D65_POWER, _OXYHAEMOGLOBIN, _DEOXYHAEMOGLOBIN = _COLUMNS
 _HAEMOGLOBIN_GRAM_PER_LITRE = 150.0
 _HAEMOGLOBIN_GRAM_PER_MOLE = 64500.0
 
-# Share of diffuse light that the skin's surface (index 1.4) throws back into the skin: Egan and Hilgeman 1979.
-INTERNAL_REFLECTION = 0.526
+# Share of diffuse light that the skin's surface (index n = 1.4) throws back into the skin, by Egan and Hilgeman's fit
+# -1.44 / n^2 + 0.71 / n + 0.668 + 0.0636 n (Groenhuis, Ferwerda and Ten Bosch 1983, Appl. Opt. 22).
+INTERNAL_REFLECTION = 0.5295
 # Fresnel reflection of skin at normal incidence, ((1.4 - 1) / (1.4 + 1))^2.
 NORMAL_REFLECTION = 0.0278
 
@@ -121,7 +122,7 @@ def baseline_absorption() -> FloatArray:
 def carotene_absorption() -> FloatArray:
     """(35,) absorption of beta-carotene and bilirubin, 1 at its maximum near 460 nm.
 
-    A Gaussian that follows the common outline of both pigments' bands (Anderson and Parrish 1981, fig. 4).
+    A Gaussian that stands for the common outline of both pigments' bands: ours, not a published curve.
     """
     return np.asarray(np.exp(-0.5 * ((WAVELENGTHS_NM - 460.0) / 28.0) ** 2))
 

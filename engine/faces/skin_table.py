@@ -16,8 +16,8 @@ FloatArray = NDArray[np.float64]
 
 # One unit of the melanin coordinate is this many degrees of ITA: -1 is very light skin, +1 very dark.
 ITA_PER_UNIT = 65.0
-# The haemoglobin coordinate counts doublings of the blood from this share of the dermis' volume, a usual cheek's.
-BLOOD_AT_ZERO = 0.018
+# The haemoglobin coordinate counts doublings of the blood from this share of the dermis' volume: that of Han's Koreans.
+BLOOD_AT_ZERO = 0.012
 MELANIN_RANGE = (-1.2, 1.15)
 HAEMOGLOBIN_RANGE = (-3.5, 4.0)
 # Below this the optics run out of melanin to take away; the logarithm of the albedo goes on along its tangent.

@@ -9,7 +9,7 @@ from nextgenface.engine.errors import FaceModelError
 from nextgenface.engine.faces import skin_gloss, skin_table
 from nextgenface.engine.faces.model import PART_NAMES, FaceModel
 from nextgenface.engine.faces.skin_colour import SkinColour, part_albedo, tone_of_ita
-from nextgenface.engine.faces.skin_optics import ita_degrees, lab
+from nextgenface.engine.faces.skin_optics import as_measured, ita_degrees, lab
 from nextgenface.engine.faces.smooth_functions import part_vertices, smooth_functions
 
 pytestmark = pytest.mark.engine
@@ -221,3 +221,11 @@ def test_gloss_prior_knows_skin_and_teeth(head):
     assert prior.level_mean[cheek] == pytest.approx(0.3475, abs=0.03)
     assert prior.roughness_mean[-1] < 0.2
     assert ((prior.level_mean >= 0) & (prior.level_mean <= 1)).all()
+
+
+@pytest.mark.parametrize("measured", [(61.75, 9.56, 17.08), (64.15, 8.96, 18.34)])
+def test_usual_skin_runs_through_published_means(measured):
+    """At their lightness, a* and b* of ordinary skin are within 3 of Han et al. 2006 and Yun et al. 2010."""
+    colours = lab(as_measured(skin_table.table_albedo(np.linspace(-1, 1, 400), np.zeros(1))))
+    at = colours[np.abs(colours[:, 0] - measured[0]).argmin()]
+    assert at[1:] == pytest.approx(measured[1:], abs=3.0)
