@@ -37,7 +37,7 @@ class NEXTGENFACE_OT_open_file(bpy.types.Operator):
 
 
 class NEXTGENFACE_OT_view_photo(bpy.types.Operator):
-    """Look through the photo's camera, with the textures and the light of the photo"""
+    """Look through the photo's camera, with the photo behind the head"""
 
     bl_idname = "nextgenface.view_photo"
     bl_label = "Look Through Camera"
@@ -51,9 +51,10 @@ class NEXTGENFACE_OT_view_photo(bpy.types.Operator):
         """Set this 3D view."""
         view = context.space_data
         view.region_3d.view_perspective = "CAMERA"
-        view.shading.type = "MATERIAL"
-        view.shading.use_scene_world = True
-        view.shading.use_scene_lights = True
+        # The lit views draw the world over the photo; whoever works in one keeps it.
+        if view.shading.type in ("WIREFRAME", "SOLID"):
+            view.shading.type = "SOLID"
+            view.shading.color_type = "TEXTURE"
         return {"FINISHED"}
 
 
