@@ -55,8 +55,7 @@ def _corner_area(uv: Array) -> Array:
 
 def flipped(quads: Ints, uv: Array) -> int:
     """How many corner triangles of the UVs (F, 4, 2) are not counter-clockwise."""
-    triangles, face = corner_triangles(np.where(quads < 0, -1, np.arange(quads.size).reshape(quads.shape)))
-    del face
+    triangles, _ = corner_triangles(np.where(quads < 0, -1, np.arange(quads.size).reshape(quads.shape)))
     return int((twice_area(uv.reshape(-1, 2), triangles) <= 0).sum())
 
 
@@ -104,23 +103,23 @@ def cover_count(uv: Array, size: int) -> NDArray[np.int32]:
 def visible_share(corners: Array, direction: Array, size: int = 512) -> Array:
     """(T,) how much of each triangle (T, 3, 3) a distant camera in ``direction`` (3,) sees: 0 if it looks away or is hidden.
 
-    Triangles that are too small for the picture's pixels count as seen when no pixel says otherwise.
+    Only triangles that face the camera hide others. Those too small for the picture's pixels count as seen.
     """
-    frame = np.linalg.svd(np.asarray(direction, float)[None])[2]
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) @ np.asarray(direction, float)
-    flat, depth = corners @ frame[1:].T, corners @ np.asarray(direction, float)
-    low, high = flat.min((0, 1)), flat.max((0, 1))
+    direction = np.asarray(direction, np.float64)
+    frame = np.linalg.svd(direction[None])[2]
+    facing = np.flatnonzero(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) @ direction > 0)
+    flat, depth = corners[facing] @ frame[1:].T, corners[facing] @ direction
+    low, extent = flat.min((0, 1)), float(np.ptp(flat, axis=(0, 1)).max())
     nearest = np.full(size * size, -np.inf)
     hits = []
-    for row, pixel, weights in covered((flat - low) / (high - low).max(), size):
+    for row, pixel, weights in covered((flat - low) / extent, size):
         z = (weights * depth[row]).sum(1)
         np.maximum.at(nearest, pixel, z)
         hits.append((row, pixel, z))
-    seen, total = np.zeros(len(corners)), np.zeros(len(corners))
-    # What lies this little behind counts as seen: the neighbour across a shared edge is not a cover.
-    slack = 0.003 * float((high - low).max())
-    for row, pixel, z in hits:
-        np.add.at(total, row, 1)
-        np.add.at(seen, row, z > nearest[pixel] - slack)
-    share = np.where(total > 0, seen / np.maximum(total, 1), 1.0)
-    return np.where(normal > 0, share, 0.0)
+    row, pixel, z = (np.concatenate(parts) for parts in zip(*hits, strict=True))
+    # What lies this little behind counts as seen: the neighbour across a shared edge does not hide it.
+    seen = np.bincount(row, z > nearest[pixel] - 0.003 * extent, len(facing))
+    total = np.bincount(row, minlength=len(facing))
+    share = np.zeros(len(corners))
+    share[facing] = np.where(total > 0, seen / np.maximum(total, 1), 1.0)
+    return share

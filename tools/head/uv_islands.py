@@ -36,24 +36,42 @@ class Island:
 
 
 def eyeball(chart: Chart) -> list[Island]:
-    """An azimuthal map with the iris (the end towards z) in its centre, and the polygons round the back pole by themselves.
+    """An azimuthal map with the front pole in its centre, and the polygons round the back pole by themselves.
 
     Angles from the iris become radii (true to length up to `EYE_TRUE` degrees), angles round the axis stay what they are, so
     that the map is upright and u grows with x.
     """
     ray = chart.points - (chart.points.min(0) + chart.points.max(0)) / 2
     radius = np.linalg.norm(ray, axis=1)
-    theta = np.degrees(np.arccos(ray[:, 2] / radius))
+    right, up, forward = _eye_frame(chart.points)
+    theta = np.degrees(np.arccos(np.clip(ray @ forward / radius, -1, 1)))
     drawn = np.where(theta < EYE_TRUE, theta, EYE_TRUE + (theta - EYE_TRUE) * EYE_BEHIND)
-    around = np.arctan2(ray[:, 1], ray[:, 0])
+    around = np.arctan2(ray @ up, ray @ right)
     uv = np.radians(drawn)[:, None] * np.stack([np.cos(around), np.sin(around)], 1) * radius.mean()
     triangles, face = corner_triangles(chart.quads)
     wrong = (twice_area(uv, triangles) <= 1e-9) | (theta[triangles] > 179.0).any(1)
     back = np.zeros(len(chart.quads), bool)
     back[face[wrong]] = True
-    seen_from_behind = chart.points[:, :2] * (-1.0, 1.0)
+    seen_from_behind = ray @ np.stack([-right, up], 1)
     front = _island(chart, uv, ~back, 1.0)
     return [front, _island(chart, seen_from_behind, back, 0.3)] if back.any() else [front]
+
+
+def _eye_frame(points: Array) -> tuple[Array, Array, Array]:
+    """Unit vectors to the map's right, up, and out of the front pole, of an eyeball's vertices (n, 3).
+
+    Meshes of eyeballs have rings of vertices round the pole: it is a principal axis. One that is not within 30 degrees of z is
+    not believed.
+    """
+    away = points - points.mean(0)
+    axes = np.linalg.eigh(away.T @ away)[1]
+    forward = axes[:, np.argmax(np.abs(axes[2]))]
+    forward = forward * np.sign(forward[2])
+    if forward[2] < np.cos(np.radians(30)):
+        forward = np.array([0.0, 0.0, 1.0])
+    right = np.cross([0.0, 1.0, 0.0], forward)
+    right /= np.linalg.norm(right)
+    return right, np.cross(forward, right), forward
 
 
 def _island(chart: Chart, uv: Array, keep: np.ndarray, share: float) -> Island:
@@ -101,7 +119,7 @@ def _overlaps(chart: Chart, uv: Array) -> bool:
     """True where the chart lies over itself."""
     extent = float((uv.max(0) - uv.min(0)).max())
     corner = ((uv - uv.min(0)) / extent)[chart.quads]
-    return bool((cover_count(split_corners(chart.quads, corner)[0], 1024) > 1).any())
+    return bool((cover_count(split_corners(chart.quads, corner)[0], 512) > 1).any())
 
 
 def _upright(uv: Array) -> Array:

@@ -5,24 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-
 from nextgenface.engine.faces.model import PART_NAMES
+from numpy.typing import NDArray
 
 from .uv_charts import Chart
 from .uv_energy import Array, Ints
 from .uv_figures import split_corners, visible_share
 from .uv_skin import smooth
 
-# Lengths of the face as multiples of the height from the stomion up to the eyes (Farkas 1994, means of adults: stomion-gnathion
-# about 0.7 of it, hairline above the eyes about 1.05 of it).
-CHIN, HAIRLINE = 0.85, 1.05
+# In the height from the mouth up to the eyes: the hairline above the eyes (Farkas 1994, means of adults, about 70 of 68 mm),
+# and how far below the chin's foremost low point its skin still counts.
+HAIRLINE, CHIN = 1.05, 0.1
+# The jaw's lower edge rises so much towards the ear.
+JAW_SLOPE = 0.3
 # How much of the helix's distance behind the tragus, in the same unit.
-BEFORE_EAR = 0.25
+BEFORE_EAR = 0.4
 # Drawn size outside of the face, and of pockets that light hardly reaches (nostrils, folds of the ear).
-OUTSIDE, POCKET = 0.45, 0.35
+OUTSIDE, POCKET = 0.32, 0.35
 # Distortion outside of the face counts so much less.
-OUTSIDE_WEIGHT = 0.15
+OUTSIDE_WEIGHT = 0.4
 
 
 @dataclass(frozen=True)
@@ -61,21 +62,23 @@ def _between_ears(vertices: Array, closed: Ints, centre: Array, part: NDArray[np
     eyes = float(places["eye_left"][:, 1].mean())
     shared = np.intersect1d(closed[part == PART_NAMES.index("mouth")], closed[part == PART_NAMES.index("skin")])
     lips = vertices[shared]
-    lips = lips[lips[:, 1] < eyes - 0.5 * (eyes - lips[:, 1].min())]
-    unit = eyes - float(lips[:, 1].mean())
-    level = skin[(skin[:, 1] > eyes - unit) & (skin[:, 1] < eyes + unit)]
+    mouth = float(lips[lips[:, 1] < eyes - 0.5 * (eyes - lips[:, 1].min()), 1].mean())
+    unit = eyes - mouth
+    level = skin[np.abs(skin[:, 1] - eyes) < unit]
     ear = float(level[np.argmax(level[:, 0]), 2])
-    high, low = eyes + HAIRLINE * unit, float(lips[:, 1].mean()) - CHIN * unit
-    return (centre[:, 1] < high) & (centre[:, 1] > low) & (centre[:, 2] > ear + BEFORE_EAR * unit)
+    below = skin[(np.abs(skin[:, 0]) < 0.1 * unit) & (skin[:, 1] < mouth) & (skin[:, 1] > mouth - unit)]
+    chin = below[np.argmax(below[:, 2] - below[:, 1])]
+    jaw = chin[1] - CHIN * unit + JAW_SLOPE * (chin[2] - centre[:, 2])
+    return (centre[:, 1] < eyes + HAIRLINE * unit) & (centre[:, 1] > jaw) & (centre[:, 2] > ear + BEFORE_EAR * unit)
 
 
-def _openness(solid: Array, owner: Ints, count: int, views: int = 48) -> Array:
+def _openness(solid: Array, owner: Ints, count: int, views: int = 32) -> Array:
     """(F,) mean over directions on the sphere of what is seen, by the cosine: 1 for a convex surface."""
     seen, possible = np.zeros(count), np.zeros(count)
     normal = np.cross(solid[:, 1] - solid[:, 0], solid[:, 2] - solid[:, 0])
     for direction in _sphere(views):
         facing = np.maximum(normal @ direction, 0)
-        np.add.at(seen, owner, facing * visible_share(solid, direction, 384))
+        np.add.at(seen, owner, facing * visible_share(solid, direction, 256))
         np.add.at(possible, owner, facing)
     return seen / np.maximum(possible, 1e-12)
 
@@ -93,4 +96,6 @@ def skin_scale(chart: Chart, region: Region) -> tuple[Array, Array]:
     inside = smooth(chart, region.inside[chart.polygons].astype(float), 12.0)
     openness = smooth(chart, np.clip(region.open[chart.polygons] / 0.5, 0, 1), 4.0)
     pocket = POCKET + (1 - POCKET) * openness
-    return (OUTSIDE + (1 - OUTSIDE) * inside) * pocket, (OUTSIDE_WEIGHT + (1 - OUTSIDE_WEIGHT) * inside) * openness
+    return (OUTSIDE + (1 - OUTSIDE) * inside) * pocket, (OUTSIDE_WEIGHT + (1 - OUTSIDE_WEIGHT) * inside) * np.maximum(
+        openness, 0.3
+    )

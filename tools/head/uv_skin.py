@@ -9,7 +9,13 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import splu
 
 from .uv_charts import Chart, arc_share, corner_triangles, edges, fan, rims, tutte
-from .uv_energy import Array, Ints, flatten, minimise, targets, twice_area
+from .uv_energy import Array, Ints, Targets, flatten, join, minimise, targets, twice_area
+
+# The eyes' and the mouth's holes keep their shape with this weight, and the lips a gap: a triangle from the hole's middle to a
+# piece of its rim is at least this part of the piece high.
+HOLE_WEIGHT, HOLE_HEIGHT = 0.3, 0.5
+# The cut begins at the crown: the midline's highest vertex when the head is nodded back by this angle.
+CROWN = np.radians(25.0)
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ def _runs(rim: list[int], midline: np.ndarray) -> list[list[int]]:
 def _split_chain(chart: Chart, chain: list[int], neck: list[int], fans: list[Ints], centres: Array) -> Outline:
     """The midline, which runs from one end of the neck to the other, parted at the crown."""
     places = np.concatenate([chart.points, centres])
-    crown = int(np.argmax(places[chain, 1]))
+    crown = int(np.argmax(places[chain] @ (0.0, np.cos(CROWN), np.sin(CROWN))))
     front, back = chain[: crown + 1], chain[crown:]
     triangles = np.concatenate(fans) if fans else np.zeros((0, 3), np.int64)
     if places[front[0], 2] < places[back[-1], 2]:
@@ -111,7 +117,19 @@ def unfold(chart: Chart, domain: Domain, scale: Array, weight: Array) -> Array:
     is_quad = np.where(chart.quads[face, 3] >= 0, 0.5, 1.0)
     zoom = np.sqrt(room / (0.5 * area * is_quad).sum())
     wanted = targets(triangles, flat * zoom, area * zoom**2 * is_quad * weight[face])
-    return minimise(start, wanted, free, rim.fans)[: len(chart.vertex)]
+    if len(rim.fans):
+        wanted = join(wanted, _holes(chart, rim, scale, zoom))
+    return minimise(start, wanted, free)[: len(chart.vertex)]
+
+
+def _holes(chart: Chart, rim: Outline, scale: Array, zoom: float) -> Targets:
+    """What the holes should look like: what they are, but open. That also keeps their rims from crossing themselves."""
+    points = np.concatenate([chart.points, rim.centres])
+    by_vertex = np.zeros(len(points))
+    np.maximum.at(by_vertex, chart.quads.ravel(), np.repeat(scale, 4))
+    flat = flatten(points[rim.fans], HOLE_HEIGHT) * (by_vertex[rim.fans[:, :2]].mean(1) * zoom)[:, None, None]
+    area = np.abs(np.cross(flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]))
+    return targets(rim.fans, flat, area * HOLE_WEIGHT)
 
 
 def _start(chart: Chart, rim: Outline, domain: Domain) -> tuple[Array, np.ndarray]:
