@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import venv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,8 @@ import system_libraries
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = "nextgenface-setup.txt"
 PYTHON = (3, 11)
+# Twice quiet: errors only, without the notes of the build of our own package.
+PIP_OPTIONS = ("--quiet", "--quiet", "--no-input", "--disable-pip-version-check")
 
 
 class SetupError(Exception):
@@ -87,8 +90,12 @@ def create(folder: Path) -> None:
     """Make an empty environment with pip in ``folder``, replacing what is there; raise `SetupError` if that fails."""
     shutil.rmtree(folder, ignore_errors=True)
     # Debian's Python leaves out ensurepip, so pip is added in a second step, from wherever it can be had.
-    if not runs(sys.executable, "-m", "venv", "--without-pip", folder):
-        raise SetupError(f"Python could not make a virtual environment in {folder}. Is the disk full or read-only?")
+    try:
+        venv.create(folder, symlinks=os.name != "nt")
+    except OSError as error:
+        raise SetupError(
+            f"No environment could be made in {folder}: {error}. Make room or use another folder."
+        ) from error
     if runs(python_in(folder), "-m", "ensurepip", "--default-pip"):
         return
     if runs(sys.executable, "-m", "pip", "--python", python_in(folder), "install", "pip"):
@@ -111,7 +118,7 @@ def _pip_from_debian(folder: Path) -> None:
 
 def pip_install(folder: Path, *arguments: str | Path) -> None:
     """Install into the environment ``folder``; raise `SetupError` when pip does."""
-    command = [python_in(folder), "-m", "pip", "install", "--quiet", "--no-input", *arguments]
+    command = [python_in(folder), "-m", "pip", "install", *PIP_OPTIONS, *arguments]
     if subprocess.run(command, env=clean_environment(), cwd=ROOT).returncode != 0:
         what = " ".join(str(argument) for argument in arguments)
         raise SetupError(
