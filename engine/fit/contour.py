@@ -8,6 +8,7 @@ which the normal is at right angles to the line of sight, exact for the linear i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +94,7 @@ def contour_region(model: FaceModel, embedding: LandmarkEmbedding) -> ContourReg
     )
 
 
-def stacked_basis(model: FaceModel, vertices: NDArray[np.integer]) -> Floats:
+def stacked_basis(model: FaceModel, vertices: NDArray[np.integer[Any]]) -> Floats:
     """(n, 3, K + E) identity and expression basis at some vertices."""
     both = np.concatenate([model.identity_basis[:, vertices], model.expression_basis[:, vertices]])
     return np.ascontiguousarray(np.moveaxis(both, 0, -1), np.float64)
@@ -125,7 +126,9 @@ def find_outline(region: ContourRegion, shape: Floats, pose: Pose, seen: Floats)
     gaps = np.linalg.norm(seen[:, None] - _pixels(pose, points)[None], axis=-1)
     gaps[far] = np.inf
     best = gaps.argmin(1)
-    slid = away & np.isfinite(gaps[np.arange(count), best])
+    # Where the outline is broken, as behind the ear's lobe, the anchor may still be the better place.
+    stays = np.linalg.norm(seen - _pixels(pose, anchors), axis=-1)
+    slid = away & (gaps[np.arange(count), best] < stays)
     return Outline(slid, ends[best], part[best])
 
 
@@ -137,15 +140,13 @@ def _facing(region: ContourRegion, shape: Floats, pose: Pose) -> Floats:
     for corner in range(3):
         for axis in range(3):
             normals[:, axis] += np.bincount(region.triangles[:, corner], areas[:, axis], len(shape))
-    d = pose.distance
-    centre = -pose.rotation.T @ np.array([pose.shift[0] * d, pose.shift[1] * d, -d])
+    centre = -pose.rotation.T @ pose.translation
     sight = centre - shape
     lengths = np.linalg.norm(normals, axis=1) * np.linalg.norm(sight, axis=1)
     return np.asarray((normals * sight).sum(1) / np.maximum(lengths, 1e-12))
 
 
 def _pixels(pose: Pose, points: Floats) -> Floats:
-    d = pose.distance
-    turned = points @ pose.rotation.T
-    plane = (turned[:, :2] + d * pose.shift) / (d - turned[:, 2:])
-    return np.asarray(pose.focal * plane * np.array([1.0, -1.0]))
+    """(N, 2) pixels about the principal point, y down, of (N, 3) points, mm."""
+    moved = points @ pose.rotation.T + pose.translation
+    return np.asarray(pose.focal * moved[:, :2] / -moved[:, 2:] * np.array([1.0, -1.0]))

@@ -24,8 +24,8 @@ _KNEE = 2.0
 class Deviations:
     """Standard deviations of what is seen, in units of the face's height, and of what is known of lenses.
 
-    The points of a detector err together, by its habits and not by chance; ``point`` is so large because several hundred of them
-    are counted as if each told something of its own.
+    The points of a detector err together, by its habits and not by chance; ``point`` is so large because several
+    hundred of them are counted as if each told something of its own.
 
     Attributes:
         point: of a point in the picture.
@@ -46,7 +46,9 @@ class Deviations:
 
 @dataclass(frozen=True)
 class EmbeddedModel:
-    """A face model at its landmarks: (L, 3) mm and (L, 3, K + E), identity before expression; and the region of its contour."""
+    """A face model at its landmarks: (L, 3) mm and (L, 3, K + E), identity before expression; and the region of its
+    contour.
+    """
 
     mean: Floats
     basis: Floats
@@ -144,12 +146,15 @@ class PhotoProblem:
         )
 
     def updated(self, coefficients: Floats, pose: Pose) -> PhotoProblem:
-        """The same problem with the outline and the robust weights of the current shape and pose."""
+        """The same problem with the outline of the current shape and pose."""
         region = self.model.region
         shape = region.mean + region.basis @ coefficients
         outline = find_outline(region, shape, pose, self.seen[self.model.embedding.contour, :2])
-        moved = replace(self, outline=outline)
-        return replace(moved, robust=huber_weight(moved.distances(coefficients, pose), _KNEE))
+        return replace(self, outline=outline)
+
+    def reweighted(self, coefficients: Floats, pose: Pose) -> PhotoProblem:
+        """The same problem with the robust weights of the current shape and pose."""
+        return replace(self, robust=huber_weight(self.distances(coefficients, pose), _KNEE))
 
     def points(self, coefficients: Floats) -> Floats:
         """(L, 3) the points on the head, mm."""
@@ -159,7 +164,7 @@ class PhotoProblem:
     def distances(self, coefficients: Floats, pose: Pose) -> Floats:
         """(L,) distances in the picture between fitted and observed points, in standard deviations."""
         gap = project(pose, self.points(coefficients)).pixels - self.seen[:, :2]
-        return np.linalg.norm(np.einsum("lij,lj->li", self.whitening, gap), axis=1)
+        return np.asarray(np.linalg.norm(np.einsum("lij,lj->li", self.whitening, gap), axis=1))
 
     def rows(self, coefficients: Floats, pose: Pose) -> Rows:
         """All rows at a shape and a pose."""
@@ -222,7 +227,8 @@ class PhotoProblem:
 def _whitening(seen: Floats, sd: Floats, contour: NDArray[np.bool_], along: float) -> Floats:
     """(L, 2, 2): points of the contour are held across the outline and may slide along it.
 
-    The outline's direction at a point is that to the nearest other contour points on both sides, by the angle about the middle.
+    The outline's direction at a point is that to the nearest other contour points on both sides, by the angle about the
+    middle.
     """
     whitening = np.eye(2) / sd[:, None, None]
     rows = np.flatnonzero(contour)

@@ -23,18 +23,18 @@ SCALE, FOCAL = 5, 6
 class Pose:
     """Where a head is before one camera.
 
-    With ``Y = R X`` (mm, camera axes), ``d = f / s``: ``u = cx + f (Y_x + d shift_x) / (d - Y_z)`` and
-    ``v = cy - f (Y_y + d shift_y) / (d - Y_z)``.
+    With ``Y = R X`` (mm, camera axes) and ``d = f / s``, about the principal point:
+    ``u = (f Y_x + d centre_u) / (d - Y_z)``, ``v = (-f Y_y + d centre_v) / (d - Y_z)``.
 
     Attributes:
         rotation: (3, 3) head to camera.
-        shift: (2,) place of the head's origin on the plane at distance 1; x to the right, y up.
+        centre: (2,) where the head's origin is seen, pixels about the principal point, y down.
         log_scale: logarithm of pixels per mm at the head's origin.
         log_focal: logarithm of the focal length in pixels.
     """
 
     rotation: Floats
-    shift: Floats
+    centre: Floats
     log_scale: float
     log_focal: float
 
@@ -53,20 +53,23 @@ class Pose:
         """From the camera's plane to the head's origin, mm."""
         return float(np.exp(self.log_focal - self.log_scale))
 
+    @property
+    def translation(self) -> Floats:
+        """(3,) the head's origin in the camera's frame, mm."""
+        return np.array([self.centre[0] / self.scale, -self.centre[1] / self.scale, -self.distance])
+
     def moved(self, step: Floats) -> Pose:
-        """This pose after a step (7,): rotation vector on the left, shift, log scale, log focal length."""
+        """This pose after a step (7,): rotation vector on the left, centre, log scale, log focal length."""
         return Pose(
             rotation_matrix(step[:3]) @ self.rotation,
-            self.shift + step[3:5],
+            self.centre + step[3:5],
             self.log_scale + float(step[SCALE]),
             self.log_focal + float(step[FOCAL]),
         )
 
     def camera(self, width: int, height: int) -> Camera:
         """The camera, with the principal point in the middle of a ``width`` x ``height`` picture."""
-        d = self.distance
-        translation = np.array([self.shift[0] * d, self.shift[1] * d, -d])
-        return Camera(width, height, self.focal, width / 2, height / 2, self.rotation, translation)
+        return Camera(width, height, self.focal, width / 2, height / 2, self.rotation, self.translation)
 
 
 @dataclass(frozen=True)
@@ -90,21 +93,20 @@ def project(pose: Pose, points: Floats) -> Projection:
     """The projection of (N, 3) points of the head's frame (mm), with derivatives."""
     f, d0, s = pose.focal, pose.distance, pose.scale
     turned = points @ pose.rotation.T
-    x, y = turned[:, 0] + d0 * pose.shift[0], turned[:, 1] + d0 * pose.shift[1]
     d = d0 - turned[:, 2]
-    pixels = np.stack([f * x / d, -f * y / d], -1)
+    u, v = ((np.array([f, -f]) * turned[:, :2] + d0 * pose.centre) / d[:, None]).T
     depth = -s * turned[:, 2]
     by_turned = np.zeros((len(points), 3, 3))
-    by_turned[:, 0, 0], by_turned[:, 0, 2] = f / d, f * x / d**2
-    by_turned[:, 1, 1], by_turned[:, 1, 2] = -f / d, -f * y / d**2
+    by_turned[:, 0, 0], by_turned[:, 0, 2] = f / d, u / d
+    by_turned[:, 1, 1], by_turned[:, 1, 2] = -f / d, v / d
     by_turned[:, 2, 2] = -s
     by_pose = np.zeros((len(points), 3, POSE_VARIABLES))
     # d(w x Y) = -[Y]x w: row by row the cross product of Y with the row's gradient.
     by_pose[:, :, :3] = np.cross(turned[:, None, :], by_turned)
-    by_pose[:, 0, 3], by_pose[:, 1, 4] = f * d0 / d, -f * d0 / d
-    by_distance = np.stack([f * (pose.shift[0] - x / d) / d, -f * (pose.shift[1] - y / d) / d], -1)
-    by_pose[:, :2, SCALE] = -d0 * by_distance
-    by_pose[:, :2, FOCAL] = pixels + d0 * by_distance
+    by_pose[:, 0, 3] = by_pose[:, 1, 4] = d0 / d
+    pixels = np.stack([u, v], -1)
+    by_pose[:, :2, SCALE] = (pixels - pose.centre) * (d0 / d)[:, None]
+    by_pose[:, :2, FOCAL] = pixels * (1.0 - d0 / d)[:, None]
     by_pose[:, 2, SCALE] = depth
     return Projection(pixels, depth, by_turned @ pose.rotation, by_pose)
 
@@ -133,4 +135,4 @@ def initial_pose(model_points: Floats, seen: Floats, log_focal: float) -> Pose:
     rotation = (u * sign) @ vt
     scale = float((values * sign).sum() / (source**2).sum())
     origin = target_mean - scale * rotation @ source_mean
-    return Pose(rotation, origin[:2] / np.exp(log_focal), float(np.log(scale)), log_focal)
+    return Pose(rotation, origin[:2] * np.array([1.0, -1.0]), float(np.log(scale)), log_focal)

@@ -1,7 +1,7 @@
 """Stage 1: identity, expressions, poses and focal lengths from the points found in all photos of one person.
 
-Gauss-Newton on a robust sum of squares (Levenberg-Marquardt damping, iterated weights, contour points found anew in each step).
-Blendshape weights stay in their box by an active set. All derivatives are analytic.
+Gauss-Newton on a robust sum of squares (Levenberg-Marquardt damping, iterated weights, contour points found anew in
+each step). Blendshape weights stay in their box by an active set. All derivatives are analytic.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ Floats = NDArray[np.float64]
 
 # Standard deviation of an expression weight, and of a weight that has no box.
 _EXPRESSION_SD = 0.3
-_ENOUGH = 1e-5
+# The descent ends when a step lowers the loss by less than this share.
+_ENOUGH = 1e-4
+_OUTLINE_STEPS = range(2, 9)
+_FEWEST_STEPS = 5
 _MOST_DAMPING = 1e6
 
 
@@ -106,8 +109,13 @@ class _Problem:
     boxed: bool
 
     def updated(self, state: _State) -> _Problem:
-        """With outlines and robust weights of the current state."""
+        """With outlines of the current state."""
         photos = (photo.updated(state.coefficients(i), state.poses[i]) for i, photo in enumerate(self.photos))
+        return replace(self, photos=tuple(photos))
+
+    def reweighted(self, state: _State) -> _Problem:
+        """With robust weights of the current state."""
+        photos = (photo.reweighted(state.coefficients(i), state.poses[i]) for i, photo in enumerate(self.photos))
         return replace(self, photos=tuple(photos))
 
     def loss(self, state: _State) -> float:
@@ -152,8 +160,8 @@ def fit_landmarks(
     start = time.perf_counter()
     embedded = EmbeddedModel.of(model, settings.landmark_detector)
     problem = _problem(embedded, faces, model, settings, Deviations())
-    state, steps = _descend(problem, _first_state(embedded, problem), settings.stage1_iterations, reporter)
-    photos = [_photo_fit(photo, state, i) for i, photo in enumerate(problem.updated(state).photos)]
+    state, problem, steps = _descend(problem, _first_state(embedded, problem), settings.stage1_iterations, reporter)
+    photos = [_photo_fit(photo, state, i) for i, photo in enumerate(problem.photos)]
     error = float(np.mean([photo.error_percent for photo in photos]))
     return Stage1Result(state.identity, photos, error, steps, time.perf_counter() - start)
 
@@ -192,28 +200,31 @@ def _likely_log_focal(photo: PhotoProblem, log_scale: float) -> float:
     return float(-(slope @ residual) / (slope @ slope))
 
 
-def _descend(problem: _Problem, state: _State, most: int, reporter: Reporter) -> tuple[_State, int]:
+def _descend(problem: _Problem, state: _State, most: int, reporter: Reporter) -> tuple[_State, _Problem, int]:
     """Gauss-Newton steps until the loss stands still or ``most`` are taken."""
     damping = 1e-3
     for step in range(most):
         reporter.check()
-        # The first steps find the pose; before that the outline is no use.
-        current = problem.updated(state) if step >= 2 else problem
-        before = current.loss(state)
-        matrix, gradient = current.normal_equations(state)
-        moved, damping = _damped_step(current, state, matrix, gradient, before, damping)
-        after = current.loss(moved)
+        # The first steps find the pose, before which the outline is no use; later it stands still, or it might hop for
+        # ever.
+        if step in _OUTLINE_STEPS:
+            problem = problem.updated(state)
+        before = problem.loss(state)
+        matrix, gradient = problem.normal_equations(state)
+        moved, damping = _damped_step(problem, state, matrix, gradient, before, damping)
+        after = problem.loss(moved)
         reporter.progress("stage1", step + 1, most, after)
-        state = moved
-        if step >= 3 and before - after < _ENOUGH * before:
-            return state, step + 1
-    return state, most
+        state, problem = moved, problem.reweighted(moved)
+        if step >= _FEWEST_STEPS and before - after < _ENOUGH * before:
+            return state, problem, step + 1
+    return state, problem, most
 
 
 def _damped_step(
     problem: _Problem, state: _State, matrix: Floats, gradient: Floats, before: float, damping: float
 ) -> tuple[_State, float]:
-    """The first step that lowers the loss, with ever more damping (Marquardt's scaling); the state itself if none does."""
+    """The first step that lowers the loss, with ever more damping (Marquardt's scaling); the state itself if none does.
+    """
     boxes = _boxes(state) if problem.boxed else None
     while damping < _MOST_DAMPING:
         step = _boxed_solution(matrix + damping * np.diag(np.diag(matrix)), gradient, boxes)
@@ -271,7 +282,9 @@ def _photo_fit(photo: PhotoProblem, state: _State, i: int) -> PhotoFit:
 
 
 def _face_height(photo: PhotoProblem, pixels: Floats) -> float:
-    """Pixels from the chin to the top of the forehead in the fitted points; over the whole face where these are missing."""
+    """Pixels from the chin to the top of the forehead in the fitted points; over the whole face where these are
+    missing.
+    """
     index = photo.model.embedding.index
     ends = [np.flatnonzero(index == number) for number in (CHIN_TIP, FOREHEAD_TOP)]
     if any(len(end) == 0 for end in ends):
