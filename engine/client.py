@@ -1,0 +1,333 @@
+"""The starter's side of the worker: starts it, sends requests, collects its messages, ends it. Never blocks its caller.
+
+Standard library only, and no knowledge of Blender: used by the add-on, the shell command and the tests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import EngineError
+from .folders import TEMPORARY_PREFIX, sweep
+from .logs import new_log
+from .protocol import (
+    PROTOCOL_VERSION,
+    CancelJob,
+    CheckEngine,
+    Done,
+    EngineStatus,
+    Failed,
+    JobCancelled,
+    Message,
+    ProtocolError,
+    Ready,
+    Shutdown,
+    StartJob,
+    decode,
+    encode,
+)
+from .results.writing import clean_up
+
+WORKER_FILE = Path(__file__).resolve().with_name("worker.py")
+# Seconds between the message, the friendly signal and the one that nothing survives.
+CANCEL_SECONDS, TERMINATE_SECONDS = 5.0, 2.0
+_RESTART = "Start the reconstruction again."
+_MEMORY = "Most often the computer ran out of memory: close other programs, or choose a smaller fit and texture size."
+
+
+class WorkerStartError(EngineError):
+    """The worker's Python cannot be run."""
+
+
+class WorkerProcess:
+    """One worker. Make another one when it has ended.
+
+    Every job given to `start_job` gets exactly one final message out of `drain`, whatever happens to the process: a
+    worker that dies is told as `Failed`, one that had to be killed because it did not obey a cancel as `JobCancelled`.
+    """
+
+    def __init__(
+        self,
+        python: Path,
+        worker_args: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        log_folder: Path | None = None,
+        cancel_seconds: float = CANCEL_SECONDS,
+    ) -> None:
+        """Nothing is started yet.
+
+        Args:
+            python: the interpreter of the engine's environment.
+            worker_args: more arguments of ``engine/worker.py``, for instance ``["--packages", folder]``.
+            env: the environment to start from (None: this process's own); see `clean_environment`.
+            log_folder: where the log goes; None: `logs.default_folder`.
+            cancel_seconds: how long a cancelled job may take to end before its worker is terminated.
+        """
+        self.log = new_log(log_folder)
+        self._command = [str(python), "-I", "-X", "utf8", str(WORKER_FILE), "--log", str(self.log), *worker_args]
+        self._env = clean_environment(os.environ if env is None else env)
+        self._cancel_seconds = cancel_seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._events: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._outgoing: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._outputs: dict[str, Path] = {}
+        self._cancelled: set[str] = set()
+        self._checks = 0
+        self._reason = ""
+        self._ended = threading.Event()
+        self._changed = threading.Condition(self._lock)
+
+    def start(self) -> None:
+        """Start the process and the threads that serve it.
+
+        To be called from the main thread: on Linux the worker is killed when the thread that started it ends.
+
+        Raises:
+            WorkerStartError: the interpreter cannot be run.
+        """
+        if threading.current_thread() is threading.main_thread():
+            self._command.append("--die-with-parent")
+        try:
+            # Until the worker has taken over its own output, what Python itself complains of belongs in the log too.
+            with open(self.log, "ab") as log:  # noqa: PTH123  (os.devnull on Windows is no path)
+                self._process = subprocess.Popen(
+                    self._command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env=self._env,
+                    **_own_group(),
+                )
+        except OSError as error:
+            self._ended.set()
+            raise WorkerStartError(
+                f"The engine's Python '{self._command[0]}' cannot be run: {error.strerror or error}.",
+                "Install the engine again, or choose another Python.",
+            ) from error
+        for target in (self._read, self._write):
+            threading.Thread(target=target, name=f"worker{target.__name__}", daemon=True).start()
+
+    @property
+    def is_alive(self) -> bool:
+        """True from `start` until the process has ended and its last message is in the queue."""
+        return self._process is not None and not self._ended.is_set()
+
+    @property
+    def pid(self) -> int:
+        """The process's number; 0 before the start."""
+        return self._process.pid if self._process else 0
+
+    @property
+    def is_busy(self) -> bool:
+        """True while a job has not got its final message."""
+        return bool(self._outputs)
+
+    def start_job(self, photos: Sequence[Path], output: Path, settings: Mapping[str, Any], job: str = "") -> str:
+        """Ask for a reconstruction (settings: `Settings.to_dict`); the job's id, a new one if none is given."""
+        name = job or uuid.uuid4().hex
+        # The worker's current folder is its own affair.
+        absolute = [str(Path(photo).absolute()) for photo in photos]
+        self.send(StartJob(name, absolute, str(Path(output).absolute()), dict(settings)))
+        return name
+
+    def send(self, message: Message) -> None:
+        """Hand a request to the worker. A job for a worker that has ended fails at once."""
+        with self._lock:
+            if isinstance(message, StartJob):
+                self._outputs[message.job] = Path(message.output)
+            elif isinstance(message, CheckEngine):
+                self._checks += 1
+            ended = self._ended.is_set()
+        if ended:
+            self._tell_the_end()
+        else:
+            self._outgoing.put(message)
+
+    def drain(self) -> list[Message]:
+        """All messages that came since the last call, in order."""
+        messages: list[Message] = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                messages.append(self._events.get_nowait())
+        return messages
+
+    def wait(self, seconds: float) -> Message | None:
+        """The next message, or None after ``seconds``. For callers that have nothing else to do."""
+        try:
+            return self._events.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    def cancel(self, job: str = "") -> None:
+        """Ask for the end of ``job`` (empty: all). A worker that does not obey in time is terminated, then killed."""
+        with self._lock:
+            jobs = [name for name in self._outputs if job in ("", name)]
+            fresh = [name for name in jobs if name not in self._cancelled]
+            self._cancelled.update(fresh)
+        for name in fresh:
+            self.send(CancelJob(name))
+        if fresh:
+            threading.Thread(target=self._insist, args=(fresh,), name="worker_cancel", daemon=True).start()
+
+    def _insist(self, jobs: list[str]) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not any(job in self._outputs for job in jobs), self._cancel_seconds)
+            obeyed = not any(job in self._outputs for job in jobs)
+        if not obeyed:
+            self._stop(TERMINATE_SECONDS)
+
+    def close(self, seconds: float = 2.0) -> None:
+        """End the worker; returns when it is gone, after ``seconds`` and a kill at the latest. May be called again."""
+        if self._process is None or self._ended.is_set():
+            return
+        with self._lock:
+            self._cancelled.update(self._outputs)
+        self.send(Shutdown())
+        self._outgoing.put(None)
+        if not self._ended.wait(seconds):
+            self._kill()
+            self._ended.wait(TERMINATE_SECONDS)
+
+    def __enter__(self) -> WorkerProcess:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- threads ----------------------------------------------------------------------------------------------------
+
+    def _write(self) -> None:
+        assert self._process is not None and self._process.stdin is not None
+        # A worker that died breaks the pipe; the reading thread tells it.
+        with contextlib.suppress(OSError), self._process.stdin as stream:
+            while (message := self._outgoing.get()) is not None:
+                stream.write(encode(message).encode() + b"\n")
+                stream.flush()
+
+    def _read(self) -> None:
+        assert self._process is not None and self._process.stdout is not None
+        with self._process.stdout as stream:
+            for line in stream:
+                self._receive(line.decode("utf-8", "replace"))
+        self._process.wait()
+        self._outgoing.put(None)
+        # One that was killed could not do it itself.
+        sweep(Path(tempfile.gettempdir()), TEMPORARY_PREFIX)
+        self._tell_the_end()
+        self._ended.set()
+        # What came in between the two lines above found the worker alive.
+        self._tell_the_end()
+
+    def _receive(self, line: str) -> None:
+        try:
+            message = decode(line)
+        except ProtocolError as error:
+            message = Failed(message=error.message, remedy=_RESTART, log=str(self.log))
+        if isinstance(message, Ready) and message.protocol != PROTOCOL_VERSION:
+            self._reason = f"it speaks version {message.protocol} of the protocol, not {PROTOCOL_VERSION}"
+            self._kill()
+            return
+        with self._changed:
+            if isinstance(message, EngineStatus):
+                self._checks -= 1
+            if isinstance(message, Done | JobCancelled | Failed):
+                self._forget(message.job)
+        self._events.put(message)
+
+    def _forget(self, job: str) -> None:
+        self._outputs.pop(job, None)
+        self._cancelled.discard(job)
+        self._changed.notify_all()
+
+    def _tell_the_end(self) -> None:
+        """Give every open request its end, after the process is gone."""
+        with self._changed:
+            jobs, cancelled, checks = dict(self._outputs), set(self._cancelled), self._checks
+            self._checks = 0
+            for job in jobs:
+                self._forget(job)
+        for job, output in jobs.items():
+            with contextlib.suppress(OSError):
+                clean_up(output)
+            self._events.put(JobCancelled(job) if job in cancelled else self._crash(job))
+        for _ in range(checks):
+            self._events.put(self._crash(""))
+
+    def _crash(self, job: str) -> Failed:
+        how, remedy = _ending(self._process.returncode if self._process else None)
+        if self._reason:
+            how, remedy = self._reason, "Install the engine of this version of NextGenFace."
+        return Failed(job, f"The engine ended unexpectedly ({how}).", remedy, str(self.log))
+
+    # --- ends -------------------------------------------------------------------------------------------------------
+
+    def _stop(self, seconds: float) -> None:
+        if self._process is not None:
+            with contextlib.suppress(OSError):
+                self._process.terminate()
+            if not self._ended.wait(seconds):
+                self._kill()
+
+    def _kill(self) -> None:
+        """Kill the worker, and on POSIX the processes that it started."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        with contextlib.suppress(OSError):
+            if sys.platform == "win32":
+                self._process.kill()
+            else:
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def clean_environment(env: Mapping[str, str]) -> dict[str, str]:
+    """``env`` without what would make another Python's packages visible to the worker."""
+    hidden = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "__PYVENV_LAUNCHER__")
+    return {name: value for name, value in env.items() if name not in hidden} | {"PYTHONNOUSERSITE": "1"}
+
+
+def _own_group() -> dict[str, Any]:
+    """No console window, and no Ctrl-C of the starter's terminal: the starter decides what to do about that."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"process_group": 0}
+
+
+def _ending(code: int | None) -> tuple[str, str]:
+    """How a process ended, in words, and what to do about it."""
+    if code is None:
+        return "it was not running", _RESTART
+    if code >= 0:
+        return f"exit code {code}", _RESTART
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = ""
+    remedy = _MEMORY if name == "SIGKILL" else _RESTART
+    return f"signal {-code}{f', {name}' if name else ''}", remedy
+
+
+def wait_for_end(worker: WorkerProcess, job: str, seconds: float) -> list[Message]:
+    """All messages until ``job``'s final one, which is the last; fewer if ``seconds`` pass. For tests and scripts."""
+    until = time.monotonic() + seconds
+    messages: list[Message] = []
+    while (left := until - time.monotonic()) > 0:
+        message = worker.wait(left)
+        if message is not None:
+            messages.append(message)
+        if isinstance(message, Done | JobCancelled | Failed) and message.job == job:
+            break
+    return messages

@@ -1,0 +1,60 @@
+"""What of the engine works on this machine, one line per thing tried."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import platform
+from typing import Any
+
+from .errors import EngineError
+from .protocol import EngineStatus
+
+_INSTALL = "Install the engine's packages again."
+# Import name, name on the package index.
+_PACKAGES = (
+    ("numpy", "numpy"),
+    ("scipy", "scipy"),
+    ("PIL", "pillow"),
+    ("cv2", "opencv-python-headless"),
+    ("torch", "torch"),
+    ("mitsuba", "mitsuba"),
+    ("drjit", "drjit"),
+    ("mediapipe", "mediapipe"),
+)
+
+
+def engine_status() -> EngineStatus:
+    """Import what the engine needs and start the renderer once; never raises. Takes seconds."""
+    lines = [_line("Python", True, platform.python_version())]
+    lines += [_package(module, name) for module, name in _PACKAGES]
+    renderers = _renderers()
+    ok = all(line["ok"] for line in lines) and any(line["ok"] for line in renderers)
+    return EngineStatus(ok, lines + renderers)
+
+
+def _line(name: str, ok: bool, detail: str, remedy: str = "") -> dict[str, Any]:
+    return {"name": name, "ok": ok, "detail": detail, "remedy": remedy}
+
+
+def _package(module: str, name: str) -> dict[str, Any]:
+    try:
+        found = importlib.import_module(module)
+    except Exception as error:  # A broken binary raises anything.
+        return _line(module, False, f"{type(error).__name__}: {error}", _INSTALL)
+    try:
+        version = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        version = str(getattr(found, "__version__", ""))
+    return _line(module, True, version)
+
+
+def _renderers() -> list[dict[str, Any]]:
+    """One line per way to render; one that works is enough."""
+    try:
+        variant = importlib.import_module(f"{__package__}.render.variant")
+        return list(variant.describe())
+    except EngineError as error:
+        return [_line("renderer", False, error.message, error.remedy)]
+    except Exception as error:  # A broken binary raises anything.
+        return [_line("renderer", False, f"{type(error).__name__}: {error}", _INSTALL)]

@@ -1,0 +1,62 @@
+"""From "step 30 of 160 of stage 2" to a fraction of the whole and the seconds left. Standard library only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+# Shares of a run's time, from runs on two processor cores. A stage that is not here counts with the share below.
+STAGE_SHARES: Mapping[str, float] = {
+    "start": 0.06,
+    "photos": 0.02,
+    "landmarks": 0.03,
+    "stage1": 0.02,
+    "stage2": 0.35,
+    "stage3": 0.30,
+    "textures": 0.06,
+    "render": 0.12,
+    "write": 0.04,
+}
+_UNKNOWN_SHARE = 0.02
+# Before this much has happened a forecast is a guess and is not told.
+_LEAST_SECONDS, _LEAST_FRACTION = 2.0, 0.02
+
+
+class ProgressMeter:
+    """Fraction and time left of one job. The fraction never falls, whatever order the stages come in."""
+
+    def __init__(self, shares: Mapping[str, float] = STAGE_SHARES, clock: Callable[[], float] = time.monotonic) -> None:
+        self._shares = dict(shares)
+        self._clock = clock
+        self._begin = clock()
+        self._done: dict[str, float] = {}
+        self._stage = ""
+        self._fraction = 0.0
+
+    def update(self, stage: str, step: int, steps: int) -> float:
+        """Note that ``step`` of ``steps`` of ``stage`` is done; the fraction of the whole in [0, 1].
+
+        Stages that come before ``stage`` in the list of shares count as done: they were skipped or have ended.
+        """
+        if stage not in self._shares:
+            self._shares[stage] = _UNKNOWN_SHARE
+        if stage != self._stage and self._stage:
+            self._done[self._stage] = 1.0
+        self._stage = stage
+        for earlier in self._shares:
+            if earlier == stage:
+                break
+            self._done[earlier] = 1.0
+        within = min(max(step / steps, 0.0), 1.0) if steps > 0 else 0.0
+        self._done[stage] = max(within, self._done.get(stage, 0.0))
+        total = sum(self._shares.values())
+        done = sum(share * self._done.get(name, 0.0) for name, share in self._shares.items())
+        self._fraction = min(max(self._fraction, done / total), 1.0)
+        return self._fraction
+
+    def seconds_left(self) -> float:
+        """Seconds until the end at the mean pace so far; -1 while it is too early to say."""
+        elapsed = self._clock() - self._begin
+        if elapsed < _LEAST_SECONDS or self._fraction < _LEAST_FRACTION:
+            return -1.0
+        return elapsed * (1.0 - self._fraction) / self._fraction

@@ -1,0 +1,69 @@
+"""Pictures, maps and light as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..scene.colour import linear_to_srgb
+from .png import write_png
+
+_KINDS: dict[int, type[np.unsignedinteger[Any]]] = {8: np.uint8, 16: np.uint16}
+
+
+def quantised(values: NDArray[Any], bits: int = 8) -> NDArray[Any]:
+    """Floats in [0, 1] (others are clipped, NaN is 0) as uint8 or uint16; integer arrays are returned as they are."""
+    if np.issubdtype(values.dtype, np.integer):
+        return values
+    top = 2**bits - 1
+    finite = np.nan_to_num(np.asarray(values, np.float32), nan=0.0, posinf=1.0, neginf=0.0)
+    return np.asarray((np.clip(finite, 0.0, 1.0) * top + 0.5).astype(_KINDS[bits]))
+
+
+def displayed(image: NDArray[Any], bits: int = 8) -> NDArray[Any]:
+    """An sRGB picture, uint8 or uint16, of linear floats; integers are returned as they are.
+
+    The shape is (H, W), (H, W, 3) or (H, W, 4). A fourth channel is coverage and keeps its linear values.
+    """
+    if np.issubdtype(image.dtype, np.integer):
+        return image
+    linear = np.nan_to_num(image, nan=0.0, posinf=1.0, neginf=0.0)
+    if linear.ndim == 3 and linear.shape[2] == 4:
+        encoded = np.concatenate([linear_to_srgb(linear[..., :3]), linear[..., 3:].astype(np.float32)], -1)
+    else:
+        encoded = linear_to_srgb(linear)
+    return quantised(encoded, bits)
+
+
+def save_picture(path: Path, image: NDArray[Any], bits: int = 8) -> None:
+    """Write a PNG marked as sRGB of a linear float image, or of uint8/uint16 sRGB pixels as they are."""
+    write_png(path, displayed(image, bits))
+
+
+def save_data(path: Path, values: NDArray[Any], bits: int = 8) -> None:
+    """Write a PNG of values in [0, 1], (H, W) or (H, W, 3), without any curve: Blender's "Non-Color"."""
+    write_png(path, quantised(values, bits), srgb=False)
+
+
+def save_exr(path: Path, image: NDArray[Any]) -> None:
+    """Write (H, W, 3) linear light, Rec. 709, as a 32-bit float OpenEXR file.
+
+    Mitsuba's writer is used because Mitsuba is in the process anyway; it needs no variant.
+    """
+    import mitsuba as mi
+
+    bitmap = mi.Bitmap(np.ascontiguousarray(image, np.float32))
+    with path.open("wb"):  # Mitsuba's own error for a folder that cannot be written is no OSError.
+        pass
+    bitmap.write(str(path))
+
+
+def load_exr(path: Path) -> NDArray[np.float32]:
+    """(H, W, 3) linear light of an OpenEXR file."""
+    import mitsuba as mi
+
+    bitmap = mi.Bitmap(str(path)).convert(mi.Bitmap.PixelFormat.RGB, mi.Struct.Type.Float32, srgb_gamma=False)
+    return np.array(bitmap, np.float32)
