@@ -1,8 +1,8 @@
 """Every message between Blender (or a shell) and the worker: one JSON object per line, ``{"kind": ..., ...fields}``.
 
 Requests go to the worker's standard input, events come from its standard output. The worker speaks first, with `Ready`,
-which carries the version of this protocol. Every job ends with exactly one of `Done`, `JobCancelled`, `Failed`; an end of
-the stream without it means that the worker died. Big arrays never travel here: they lie in files that messages name.
+which carries the version of this protocol. Every job ends with exactly one of `Done`, `JobCancelled`, `Failed`; an end
+of the stream without it means that the worker died. Big arrays never travel here: they lie in files that messages name.
 Pure Python: imported in Blender's process too.
 """
 
@@ -35,7 +35,8 @@ class Message:
 
 @dataclass(frozen=True)
 class StartJob(Message):
-    """Reconstruct ``photos`` (paths) of one person into the folder ``output`` with ``settings`` (`Settings.to_dict`)."""
+    """Reconstruct ``photos`` (paths) of one person into the folder ``output`` with ``settings`` (`Settings.to_dict`).
+    """
 
     kind: ClassVar[str] = "start_job"
     job: str = ""
@@ -134,7 +135,8 @@ class JobCancelled(Message):
 
 @dataclass(frozen=True)
 class Failed(Message):
-    """The job failed: what happened, what to do, where the log is. ``job`` may be empty for a request that was no job."""
+    """The job failed: what happened, what to do, where the log is. ``job`` may be empty for a request that was no job.
+    """
 
     kind: ClassVar[str] = "failed"
     job: str = ""
@@ -184,9 +186,9 @@ def decode(line: str) -> Message:
 class PhotoResult:
     """One photo's camera, light and pictures. File names are relative to the result's folder.
 
-    The camera's frame: looks along -z, y up. ``rotation`` (3 x 3 rows) and ``translation`` (mm) take a point of the head's
-    frame into it. Pixel (0, 0) is the top left corner. ``width``, ``height``, ``focal_px``, ``cx``, ``cy`` are in pixels of the
-    photo as it stands in ``photo`` (upright: EXIF orientation applied).
+    The camera's frame: looks along -z, y up. ``rotation`` (3 x 3 rows) and ``translation`` (mm) take a point of the
+    head's frame into it. Pixel (0, 0) is the top left corner. ``width``, ``height``, ``focal_px``, ``cx``, ``cy`` are
+    in pixels of the photo as it stands in ``photo`` (upright: EXIF orientation applied).
     """
 
     photo: str
@@ -207,10 +209,10 @@ class PhotoResult:
 class Result:
     """``result.json``: all that a builder needs to make the scene.
 
-    ``head`` names an .npz with: ``vertices`` (V, 3) neutral head, mm, head frame; ``quads`` (F, 4) int32; ``uv_face`` and
-    ``uv_original`` (F, 4, 2), v upwards; ``face_part`` (F,) uint8 indices into ``part_names``; ``part_names``;
-    ``expression_names`` and ``expression_deltas`` (E, V, 3) mm at weight 1; ``slider_names`` and ``slider_deltas`` (S, V, 3);
-    ``original_index`` (V,) vertex of the source base mesh.
+    ``head`` names an .npz with: ``vertices`` (V, 3) neutral head, mm, head frame; ``quads`` (F, 4) int32; ``uv_face``
+    and ``uv_original`` (F, 4, 2), v upwards; ``face_part`` (F,) uint8 indices into ``part_names``; ``part_names``;
+    ``expression_names`` and ``expression_deltas`` (E, V, 3) mm at weight 1; ``slider_names`` and ``slider_deltas`` (S,
+    V, 3); ``original_index`` (V,) vertex of the source base mesh.
     """
 
     version: int = RESULT_VERSION

@@ -1,4 +1,5 @@
-"""Every setting of a reconstruction, its default, its limits and one line on what it does. Imported by both processes."""
+"""Every setting of a reconstruction, its default, its limits and one line on what it does. Imported by both processes.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ def _setting(
     high: float | None = None,
     choices: tuple[str, ...] = (),
 ) -> Any:
-    """A dataclass field that carries its documentation and limits, so that the panel, the shell and the check share them."""
+    """A dataclass field that carries its documentation and limits, so that the panel, the shell and the check share
+    them.
+    """
     return field(default=default, metadata={"doc": doc, "low": low, "high": high, "choices": choices})
 
 
@@ -89,7 +92,8 @@ class Settings:
 
 
 def _check(item: dataclasses.Field[Any], value: Any) -> None:
-    """Raise SettingsError where ``value`` is of another kind than the default, outside its limits, or no known choice."""
+    """Raise SettingsError where ``value`` is of another kind than the default, outside its limits, or no known choice.
+    """
     kind = type(item.default)
     right = isinstance(value, kind) or (kind is float and isinstance(value, int))
     if not right or (isinstance(value, bool) and kind is not bool):

@@ -35,8 +35,8 @@ class LandmarkEmbedding:
 class FaceModel:
     """A linear face model: ``vertices = mean + identity . identity_basis + expression . expression_basis``.
 
-    Head frame: right-handed, millimetres, y up, z out of the face; x > 0 is the subject's left. The origin lies inside the
-    head, between the ears.
+    Head frame: right-handed, millimetres, y up, z out of the face; x > 0 is the subject's left. The origin lies inside
+        the head, between the ears.
 
     Attributes:
         name: the name by which it is chosen.

@@ -56,7 +56,9 @@ class Atlas:
 
 
 def make_atlas(model: FaceModel, size: int) -> Atlas:
-    """The model's ``uv_face`` layout at ``size`` texels: rays straight down onto the flattened mesh, one per texel's centre."""
+    """The model's ``uv_face`` layout at ``size`` texels: rays straight down onto the flattened mesh, one per texel's
+    centre.
+    """
     uv = model.triangle_uv.reshape(-1, 2)
     flat = np.concatenate([uv, np.zeros((len(uv), 1), np.float32)], 1)
     scene = TracedScene(flat, np.arange(len(uv), dtype=np.int32).reshape(-1, 3))

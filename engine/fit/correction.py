@@ -1,7 +1,9 @@
-"""What transfer leaves out, taken from a path-traced picture: light that skin throws on skin, and light beyond the bands.
+"""What transfer leaves out, taken from a path-traced picture: light that skin throws on skin, and light beyond the
+bands.
 
-The head is rendered with the maps found so far; where the render is a little darker or lighter than the photo over whole regions, the
-diffuse map is scaled accordingly. Only slow changes are taken over, so noise and misplaced edges are not.
+The head is rendered with the maps found so far; where the render is a little darker or lighter than the photo over
+whole regions, the diffuse map is scaled accordingly. Only slow changes are taken over, so noise and misplaced edges are
+not.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ DARK = 0.01
 
 
 def corrected(maps: FinishedMaps, problem: MapProblem, render: FloatImage, view: View) -> FinishedMaps:
-    """``maps`` with the diffuse one scaled so that ``render`` (H, W, 3; linear, of ``view``'s camera) comes nearer to the photo."""
+    """``maps`` with the diffuse one scaled so that ``render`` (H, W, 3; linear, of ``view``'s camera) comes nearer to
+    the photo.
+    """
     ratio = np.log((view.image + DARK) / (np.maximum(render, 0.0) + DARK))
     trusted = View(np.clip(ratio, -LARGEST, LARGEST).astype(np.float32), view.weight, view.camera)
     change, weight = _in_texels(problem, trusted)

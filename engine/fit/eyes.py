@@ -43,7 +43,9 @@ class Eyeball:
 
 
 def fit_sphere(points: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
-    """Centre (3,) and radius of the sphere nearest to (N, 3) points, by linear least squares of |p|^2 = 2 c.p + (r^2 - |c|^2)."""
+    """Centre (3,) and radius of the sphere nearest to (N, 3) points, by linear least squares of |p|^2 = 2 c.p + (r^2 -
+    |c|^2).
+    """
     exact = points.astype(np.float64)
     design = np.concatenate([2.0 * exact, np.ones((len(exact), 1))], 1)
     solution, *_ = np.linalg.lstsq(design, (exact**2).sum(1), rcond=None)
@@ -54,9 +56,11 @@ def fit_sphere(points: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]
 def find_eyeball(
     model: FaceModel, vertices: NDArray[np.float32], side: str, camera: Camera, irises: NDArray[np.float32]
 ) -> Eyeball:
-    """The eyeball ``side`` ("eye_left" or "eye_right") of ``vertices`` (V, 3), looking at where the photo shows its iris.
+    """The eyeball ``side`` ("eye_left" or "eye_right") of ``vertices`` (V, 3), looking at where the photo shows its
+    iris.
 
-    ``irises`` (2, 2) are the pixels of both irises' centres in any order; an iris that lies off the ball leaves the gaze straight ahead.
+    ``irises`` (2, 2) are the pixels of both irises' centres in any order; an iris that lies off the ball leaves the
+    gaze straight ahead.
     """
     polygons = model.quads[model.face_part == PART_NAMES.index(side)]
     centre, radius = fit_sphere(vertices[np.unique(polygons[polygons >= 0])])
@@ -77,30 +81,37 @@ def find_eyeball(
 def paint_eye(
     share: NDArray[np.float32], iris: NDArray[np.float32], sclera: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """(N, 3) linear albedo at angles from the gaze given as ``share`` (N,) of the iris's: pupil, iris, limbus, sclera."""
+    """(N, 3) linear albedo at angles from the gaze given as ``share`` (N,) of the iris's: pupil, iris, limbus, sclera.
+    """
     pupil = _step(share, PUPIL_SHARE, 0.06)
     edge = _step(share, 1.0, 0.07)
     # The iris is darkest at its rim (limbal ring) and lightest around the pupil's collarette.
     ring = np.interp(share, (PUPIL_SHARE, 0.5, 0.8, 1.0), (0.8, 1.25, 1.0, 0.45))
     blush = np.interp(share, (1.0, 2.6), (0.0, 1.0))
     white = sclera[None] * (1.0 - blush[:, None] * np.array([0.08, 0.22, 0.24]))
-    coloured = np.full((len(share), 3), PUPIL_ALBEDO) * (1.0 - pupil[:, None]) + pupil[:, None] * ring[:, None] * iris[None]
+    coloured = (
+        np.full((len(share), 3), PUPIL_ALBEDO) * (1.0 - pupil[:, None]) + pupil[:, None] * ring[:, None] * iris[None]
+    )
     return np.asarray(coloured * (1.0 - edge[:, None]) + white * edge[:, None], np.float32)
 
 
 def eye_colours(
     share: NDArray[np.float32], albedo: NDArray[np.float32], weight: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Linear colours (3,) of iris and sclera from what the photo shows: ``albedo`` (N, 3) at ``share`` of the iris's angle.
+    """Linear colours (3,) of iris and sclera from what the photo shows: ``albedo`` (N, 3) at ``share`` of the iris's
+    angle.
 
-    Medians over the ring between pupil and limbus and over the white beside it, kept within what eyes are; typical ones without evidence.
+    Medians over the ring between pupil and limbus and over the white beside it, kept within what eyes are; typical ones
+    without evidence.
     """
     iris = _median(albedo, weight * ((share > 0.5) & (share < 0.85)), TYPICAL_IRIS)
     sclera = _median(albedo, weight * ((share > 1.2) & (share < 2.0)), TYPICAL_SCLERA)
     return _within(iris, TYPICAL_IRIS, 0.35, 3.0), _within(sclera, TYPICAL_SCLERA, 0.7, 1.2)
 
 
-def _median(albedo: NDArray[np.float32], weight: NDArray[np.float32], otherwise: tuple[float, ...]) -> NDArray[np.float32]:
+def _median(
+    albedo: NDArray[np.float32], weight: NDArray[np.float32], otherwise: tuple[float, ...]
+) -> NDArray[np.float32]:
     chosen = albedo[weight > 0.5]
     return np.median(chosen, 0).astype(np.float32) if len(chosen) >= 12 else np.array(otherwise, np.float32)
 

@@ -15,9 +15,9 @@ _NEIGHBOURS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32) / 4.0
 def push_pull(values: FloatImage, weight: FloatImage) -> FloatImage:
     """(H, W, C) ``values`` where ``weight`` (H, W) in [0, 1] is 1, continued smoothly where it is less.
 
-    Gortler et al., "The Lumigraph" (1996), section 3.4.2: averages over ever coarser pixels, then the gaps filled from the coarser
-    levels downwards. At each level the gaps are relaxed towards a membrane (Laplace's equation), which joins what is known without a
-    step. Sides need not be powers of two. With no weight anywhere the result is 0.
+    Gortler et al., "The Lumigraph" (1996), section 3.4.2: averages over ever coarser pixels, then the gaps filled from
+    the coarser levels downwards. At each level the gaps are relaxed towards a membrane (Laplace's equation), which
+    joins what is known without a step. Sides need not be powers of two. With no weight anywhere the result is 0.
     """
     height, width = weight.shape
     if max(height, width) <= 2:
@@ -46,14 +46,18 @@ def _shrink(image: FloatImage, size: tuple[int, int]) -> FloatImage:
 
 
 def smooth(values: FloatImage, weight: FloatImage, deviation: float) -> FloatImage:
-    """(H, W, C) ``values`` blurred by a Gaussian of ``deviation`` pixels, each pixel counting by ``weight`` (H, W); 0 without any."""
+    """(H, W, C) ``values`` blurred by a Gaussian of ``deviation`` pixels, each pixel counting by ``weight`` (H, W); 0
+    without any.
+    """
     mass = cv2.GaussianBlur(weight, (0, 0), deviation)
     moment = cv2.GaussianBlur(values * weight[:, :, None], (0, 0), deviation).reshape(values.shape)
     return np.asarray(moment / np.maximum(mass, 1e-6)[:, :, None], np.float32)
 
 
 def pad(values: FloatImage, known: NDArray[np.bool_]) -> FloatImage:
-    """(H, W, C) ``values`` with every pixel that is not ``known`` (H, W) given its nearest known one: no seam when filtered."""
+    """(H, W, C) ``values`` with every pixel that is not ``known`` (H, W) given its nearest known one: no seam when
+    filtered.
+    """
     if known.all() or not known.any():
         return values
     from scipy.ndimage import distance_transform_edt

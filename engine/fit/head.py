@@ -37,7 +37,8 @@ class DifferentiableHead:
         return torch.nn.functional.normalize(total, dim=1)
 
     def interpolate(self, values: Tensor, triangle: Tensor, barycentric: Tensor) -> Tensor:
-        """(N, C) per-vertex ``values`` (V, C) at surface points given by ``triangle`` (N,) and ``barycentric`` (N, 3)."""
+        """(N, C) per-vertex ``values`` (V, C) at surface points given by ``triangle`` (N,) and ``barycentric`` (N, 3).
+        """
         return (values[self.triangles[triangle]] * barycentric[:, :, None]).sum(1)
 
 
@@ -52,8 +53,9 @@ def skew(vector: Tensor) -> Tensor:
 class DifferentiableCamera:
     """A camera that can turn, move and zoom from where it stood.
 
-    ``turn`` (3,) is a rotation vector in radians applied after the first rotation, ``shift`` (3,) is added to the translation in
-    units of one hundredth of the distance, ``log_zoom`` () multiplies the focal length by its exponential: all near 0 and of like size.
+    ``turn`` (3,) is a rotation vector in radians applied after the first rotation, ``shift`` (3,) is added to the
+    translation in units of one hundredth of the distance, ``log_zoom`` () multiplies the focal length by its
+    exponential: all near 0 and of like size.
     """
 
     start: Camera

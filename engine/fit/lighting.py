@@ -1,7 +1,7 @@
 """The light that explains a photo best, given what the skin does with it: a linear problem with a prior.
 
-Reflected radiance is linear in the light's spherical-harmonics coefficients, so for given reflectance the best light is found in
-closed form, whatever number of bands.
+Reflected radiance is linear in the light's spherical-harmonics coefficients, so for given reflectance the best light is
+found in closed form, whatever number of bands.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class LightPrior:
     """A Gaussian over the light's coefficients, channel after channel: ``mean`` (3 B,), ``precision`` (3 B, 3 B).
 
     Neutral and smooth: the luminance of band l spreads like 1 / l around a constant light of `TYPICAL_LEVEL`; colour
-    differences spread by a fraction of that, least for the mean colour, because a tint of all the light is what a viewer (and a camera's
-    white balance) takes out.
+    differences spread by a fraction of that, least for the mean colour, because a tint of all the light is what a
+    viewer (and a camera's white balance) takes out.
     """
 
     mean: Tensor
@@ -81,7 +81,7 @@ def solve_light(design: Tensor, target: Tensor, weight: Tensor, prior: LightPrio
         right[rows] = weighted.T @ target[:, channel]
     gram = (gram + prior.precision).double()
     right = (right + prior.precision @ prior.mean).double()
-    solution = torch.linalg.solve(gram, right)
+    solution: Tensor = torch.linalg.solve(gram, right)
     basis = prior.directions.double()
     floor = NEGATIVE_SHARE * float(gram.diagonal().mean()) / float((basis**2).sum(0).mean())
     for _ in range(negative_steps):

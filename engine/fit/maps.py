@@ -1,4 +1,6 @@
-"""From stage 2's statistical reflectance to the finished maps: what the photo shows at every texel, stage 3, and the filling."""
+"""From stage 2's statistical reflectance to the finished maps: what the photo shows at every texel, stage 3, and the
+filling.
+"""
 
 from __future__ import annotations
 
@@ -28,20 +30,22 @@ from .tracing import trace_transfer
 
 FloatImage = NDArray[np.float32]
 
-# Shading is smooth, so it is traced for fewer texels than the maps have; and texels are fitted one by one up to a size, beyond which the
-# photo's own detail is added.
+# Shading is smooth, so it is traced for fewer texels than the maps have; and texels are fitted one by one up to a size,
+# beyond which the photo's own detail is added.
 SHADING_SIZE = 512
 LARGEST_FITTED = 1024
 LEAST_COSINE, FULL_COSINE = 0.12, 0.45
 LARGEST_DETAIL = 0.5
+LEAST_WEIGHT = 0.02
 INNER_PARTS = ("mouth", "teeth_upper", "teeth_lower", "tongue")
 INNER_SPECULAR, INNER_ROUGHNESS = 0.4, 0.35
 
 
 @dataclass
 class FinishedMaps:
-    """Square maps of S texels, row 0 at the top. ``diffuse`` (S, S, 3) linear Rec. 709; ``specular``, ``roughness``, ``coverage`` (S, S):
-    IOR level, roughness, and how far the photo determined the texel; all in [0, 1]."""
+    """Square maps of S texels, row 0 at the top. ``diffuse`` (S, S, 3) linear Rec. 709; ``specular``, ``roughness``,
+    ``coverage`` (S, S): IOR level, roughness, and how far the photo determined the texel; all in [0, 1].
+    """
 
     diffuse: FloatImage
     specular: FloatImage
@@ -63,7 +67,8 @@ class MapProblem:
     """Everything that stage 3 starts from.
 
     Attributes:
-        detail: the photo at its finest, with the weights of skin. eyes: the same picture's weights of the open eyes (H, W).
+        detail: the photo at its finest, with the weights of skin. eyes: the same picture's weights of the open eyes (H,
+            W).
         eyeballs: side -> where it looks.
     """
 
@@ -95,7 +100,7 @@ class MapProblem:
         sure = confidence(texels)
         change = push_pull(maps.change.permute(1, 2, 0).numpy(), sure * texels.skin.numpy())
         finished = self._finish(Maps(torch.from_numpy(change).permute(2, 0, 1)), texels, sure)
-        return self._paint_parts(self._sharpen(finished, seen), seen, texels)
+        return self._paint_parts(self._sharpen(finished, seen), seen, shading)
 
     def look(self, atlas: Atlas) -> SeenAtlas:
         """What the photo shows at the texels of ``atlas``."""
@@ -117,7 +122,8 @@ class MapProblem:
         return SeenAtlas(atlas, colour, (visible * ramp * trusted).astype(np.float32))
 
     def _shade(self) -> Lit:
-        """Shading of `SHADING_SIZE` squared texels, row by row: traced where the camera sees them, continued elsewhere."""
+        """Shading of `SHADING_SIZE` squared texels, row by row: traced where the camera sees them, continued elsewhere.
+        """
         atlas = make_atlas(self.model, min(SHADING_SIZE, self.size))
         points = atlas.interpolate(self.model, self.vertices)
         normals = _normalised(atlas.interpolate(self.model, self.normals))
@@ -152,7 +158,9 @@ class MapProblem:
         return FinishedMaps(diffuse, specular, roughness, sure)
 
     def _sharpen(self, maps: FinishedMaps, seen: SeenAtlas) -> FinishedMaps:
-        """The maps at the size asked for, the diffuse one with the detail that the full photo has beyond the fitted size."""
+        """The maps at the size asked for, the diffuse one with the detail that the full photo has beyond the fitted
+        size.
+        """
         size = self.settings.texture_size
         if size == self.size:
             return maps
@@ -165,12 +173,13 @@ class MapProblem:
         larger.diffuse = np.clip(larger.diffuse * np.exp(fine.atlas.image(detail)), 0.0, 1.0).astype(np.float32)
         return larger
 
-    def _paint_parts(self, maps: FinishedMaps, seen: SeenAtlas, texels: Texels) -> FinishedMaps:
-        """Eyes, teeth, tongue and mouth get their own colours; what lies between the islands takes the nearest one's."""
+    def _paint_parts(self, maps: FinishedMaps, seen: SeenAtlas, shading: Lit) -> FinishedMaps:
+        """Eyes, teeth, tongue and mouth get their own colours; what lies between the islands takes the nearest one's.
+        """
         size = maps.diffuse.shape[0]
         atlas = seen.atlas if size == seen.atlas.size else make_atlas(self.model, size)
         for side in SIDES:
-            self._paint_eye(maps, atlas, side, seen, texels)
+            self._paint_eye(maps, atlas, side, seen, shading)
         for part in INNER_PARTS:
             chosen = atlas.is_part(part)
             where = atlas.rows[chosen], atlas.columns[chosen]
@@ -180,10 +189,11 @@ class MapProblem:
         padded = pad(channels, atlas.known)
         return FinishedMaps(padded[:, :, :3], padded[:, :, 3], padded[:, :, 4], maps.coverage)
 
-    def _paint_eye(self, maps: FinishedMaps, atlas: Atlas, side: str, seen: SeenAtlas, texels: Texels) -> None:
+    def _paint_eye(self, maps: FinishedMaps, atlas: Atlas, side: str, seen: SeenAtlas, shading: Lit) -> None:
         ball = self.eyeballs[side]
         chosen = seen.atlas.is_part(side)
-        shown = seen.atlas.at(_unlit(texels))[chosen]
+        light = resized_lit(shading, seen.atlas.size).diffuse.reshape(seen.atlas.size, seen.atlas.size, 3).numpy()
+        shown = np.clip(seen.colour / np.maximum(seen.atlas.at(light), 0.05), 0.0, 1.0)[chosen]
         angle = ball.angle(seen.atlas.interpolate(self.model, self.vertices)[chosen]) / ball.iris_angle
         iris, sclera = eye_colours(angle, shown, seen.weight[chosen])
         target = atlas.is_part(side)
@@ -212,14 +222,18 @@ class TexelPyramid:
         weight = _area(self.weight, size)
         colour = _area(self.colour * self.weight[:, :, None], size) / np.maximum(weight, 1e-6)[:, :, None]
         base = _area(self.base, size)
+        skin = (_area(self.skin, size) > 0.5).astype(np.float32)
+        trusted = weight * skin
+        seen = torch.from_numpy(np.flatnonzero(trusted > LEAST_WEIGHT))
         return Texels(
-            colour=torch.from_numpy(colour),
-            weight=torch.from_numpy(weight * (_area(self.skin, size) > 0.5)),
-            lit=resized_lit(self.shading, size),
+            weight=torch.from_numpy(np.where(trusted > LEAST_WEIGHT, trusted, 0.0).astype(np.float32)),
+            seen=seen,
+            colour=torch.from_numpy(colour.reshape(-1, 3))[seen],
+            lit=resized_lit(self.shading, size).at(seen),
             diffuse=torch.from_numpy(base[:, :, :3].copy()),
             specular=torch.from_numpy(base[:, :, 3].copy()),
             roughness=torch.from_numpy(base[:, :, 4].copy()),
-            skin=torch.from_numpy((_area(self.skin, size) > 0.5).astype(np.float32)),
+            skin=torch.from_numpy(skin),
         )
 
 
@@ -242,12 +256,6 @@ def resized_lit(lit: Lit, size: int) -> Lit:
     return unpack_lit(changed[0].permute(1, 2, 0).contiguous().numpy(), len(lit.nodes), lit.nodes)
 
 
-def _unlit(texels: Texels) -> FloatImage:
-    """(S, S, 3) what the photo shows, divided by the light that falls there."""
-    lit = texels.lit.diffuse.reshape(texels.size, texels.size, 3)
-    return (texels.colour / lit.clamp(min=0.05)).clamp(0.0, 1.0).numpy()
-
-
 def _area(image: FloatImage, size: int) -> FloatImage:
     if image.shape[0] == size:
         return image
@@ -256,5 +264,3 @@ def _area(image: FloatImage, size: int) -> FloatImage:
 
 def _normalised(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9), np.float32)
-
-

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ..scene.camera import Camera
 
-# Standard deviation of a photo against the model in sRGB-like units: noise, what the model cannot show, points that are off.
+# Standard deviation of a photo against the model in sRGB-like units: noise, what the model cannot show, points that are
+# off.
 OBSERVATION_SPREAD = 0.035
 # Neighbouring pixels err alike; so many of them count as independent observations of one face.
 INDEPENDENT_OBSERVATIONS = 1500.0
@@ -66,7 +67,9 @@ class Samples:
 
 
 def display_weight(linear: Tensor) -> Tensor:
-    """Squared slope of the display curve at ``linear`` radiance: turns squared linear residuals into squared sRGB-like ones."""
+    """Squared slope of the display curve at ``linear`` radiance: turns squared linear residuals into squared sRGB-like
+    ones.
+    """
     return (DISPLAY_SLOPE * (linear.clamp(min=0.0) + DARK) ** DISPLAY_POWER) ** 2
 
 
@@ -82,13 +85,16 @@ def independent_share(weight: Tensor) -> float:
 
 
 def robust_weight(residual: Tensor, scale: float = 2.0) -> Tensor:
-    """Geman-McClure weights of standardised residuals (N, 3): one per sample, 1 for small, falling beyond ``scale`` deviations."""
+    """Geman-McClure weights of standardised residuals (N, 3): one per sample, 1 for small, falling beyond ``scale``
+    deviations.
+    """
     square = (residual**2).mean(1, keepdim=True)
     return 1.0 / (1.0 + square / scale**2) ** 2
 
 
 def sample_image(image: Tensor, pixel: Tensor) -> Tensor:
-    """(N, C) bilinear look-up of (H, W, C) at (N, 2) pixel coordinates (pixel centres at +0.5), clamped at the border."""
+    """(N, C) bilinear look-up of (H, W, C) at (N, 2) pixel coordinates (pixel centres at +0.5), clamped at the border.
+    """
     height, width = image.shape[:2]
     size = torch.tensor([width, height], dtype=pixel.dtype)
     grid = (pixel / size * 2.0 - 1.0)[None, None]

@@ -8,7 +8,7 @@ from ..errors import PhotoError
 from ..faces.choose import load_model
 from ..render.variant import activate
 from ..reporter import Reporter
-from ..results.write import estimated_bytes, write_results
+from ..results.write import write_results
 from ..results.writing import check_output
 from ..settings import Settings
 from .clock import Clock
@@ -24,7 +24,7 @@ def reconstruct(photos: list[Path], output: Path, settings: Settings, reporter: 
     """
     if len(photos) != 1:
         raise PhotoError(f"{len(photos)} photos were given.", "This version reconstructs one photo at a time.")
-    check_output(output, estimated_bytes(settings.texture_size, len(photos)))
+    check_output(output)
     clock = Clock()
     with clock.stage("total"):
         reporter.progress("start", 0, 1)

@@ -27,7 +27,9 @@ DETAIL_SHARE = 1.0
 
 @dataclass(frozen=True)
 class PreparedPhoto:
-    """A photo with its face found: ``crop`` for the fit, ``detail`` for the maps (the same window, maybe finer), and their masks."""
+    """A photo with its face found: ``crop`` for the fit, ``detail`` for the maps (the same window, maybe finer), and
+    their masks.
+    """
 
     photo: Photo
     face: DetectedFace
@@ -57,7 +59,9 @@ def prepare_photo(path: Path, settings: Settings, reporter: Reporter) -> Prepare
 
 
 def detail_size(crop: FaceCrop, settings: Settings) -> int:
-    """Longer side in pixels of the picture for the maps: as the photo has it, at least the fit's, at most what the maps can hold."""
+    """Longer side in pixels of the picture for the maps: as the photo has it, at least the fit's, at most what the maps
+    can hold.
+    """
     native = max(crop.width, crop.height) / crop.scale
     return round(max(settings.fit_size, min(native, DETAIL_SHARE * settings.texture_size)))
 

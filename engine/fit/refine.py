@@ -1,7 +1,8 @@
 """Geometry and camera from shading, colour and landmarks, for a light and a reflectance that stand still.
 
-Points stay fixed on the surface; the photo is read where they project. The shading's change with the normal is that of the
-unshadowed irradiance, whose shadows come from the traced transfer: exact for small moves, and rays are traced again afterwards.
+Points stay fixed on the surface; the photo is read where they project. The shading's change with the normal is that of
+the unshadowed irradiance, whose shadows come from the traced transfer: exact for small moves, and rays are traced again
+afterwards.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from .head import DifferentiableCamera, DifferentiableHead
 from .photometric import Samples, independent_share, observation_precision, sample_image
 from .shading import Transfer, unshadowed
 
-# Landmarks are a detector's opinion: their deviation as a share of the face's height, and how many of them are independent.
+# Landmarks are a detector's opinion: their deviation as a share of the face's height, and how many of them are
+# independent.
 LANDMARK_SPREAD = 0.008
 INDEPENDENT_LANDMARKS = 80.0
 EXPRESSION_SPREAD = 0.25
 OUTSIDE_SPREAD = 0.03
-# What stage 1 found from landmarks, depth and outline, which stage 2 does not look at again, holds it back by these deviations.
+# What stage 1 found from landmarks, depth and outline, which stage 2 does not look at again, holds it back by these
+# deviations.
 IDENTITY_HOLD = 0.7
 TURN_HOLD = 0.05
 SHIFT_HOLD = 2.0
@@ -46,7 +49,8 @@ class ShapeProblem:
     Attributes:
         head: the model. image: (H, W, 3) linear photo, blurred to the scale of this pass.
         samples: points of the surface, with their trust. radiance: (N, 3) what the model says of them now.
-        body: (N, 3) albedo times what the specular layer lets through. light: (B, 3). openness: (N,) share of light not shadowed.
+        body: (N, 3) albedo times what the specular layer lets through. light: (B, 3). openness: (N,) share of light not
+            shadowed.
         normal: (N, 3) normals that the transfer was traced with.
         embedding: landmarks. points: (L, 2) their observed pixels. face_height: pixels.
         anchor: stage 1's shape.
@@ -81,7 +85,9 @@ class ShapeProblem:
     ) -> tuple[Shape, DifferentiableCamera]:
         """The shape and the camera after ``steps`` of L-BFGS. ``tick`` is called with each evaluation's loss."""
         shape = Shape(start.identity.clone().requires_grad_(True), start.expression.clone().requires_grad_(True))
-        moving = DifferentiableCamera(camera.start, *(p.detach().clone().requires_grad_(True) for p in camera.parameters))
+        moving = DifferentiableCamera(
+            camera.start, *(p.detach().clone().requires_grad_(True) for p in camera.parameters)
+        )
         parameters = [shape.identity, shape.expression, *moving.parameters]
         optimiser = torch.optim.LBFGS(
             parameters, max_iter=steps, max_eval=2 * steps, history_size=15, line_search_fn="strong_wolfe"
@@ -94,7 +100,7 @@ class ShapeProblem:
             tick(float(loss.detach()))
             return loss
 
-        optimiser.step(closure)
+        optimiser.step(closure)  # type: ignore[no-untyped-call]
         expression = shape.expression.detach()
         if self.head.model.expression_is_blendshape:
             expression = expression.clamp(0.0, 1.0)
@@ -114,7 +120,9 @@ class ShapeProblem:
     def _photo_loss(self, vertices: Tensor, camera: DifferentiableCamera) -> Tensor:
         place = self.head.interpolate(vertices, self.samples.triangle, self.samples.barycentric)
         seen = sample_image(self.image, camera.project(place))
-        normals = self.head.interpolate(self.head.vertex_normals(vertices), self.samples.triangle, self.samples.barycentric)
+        normals = self.head.interpolate(
+            self.head.vertex_normals(vertices), self.samples.triangle, self.samples.barycentric
+        )
         change = unshadowed(torch.nn.functional.normalize(normals, dim=1), self.light) - self.base
         expected = self.radiance + self.body * self.openness[:, None] * change
         square = (self.precision * (seen - expected) ** 2).sum(1)
@@ -141,7 +149,11 @@ class ShapeProblem:
     @staticmethod
     def _camera_prior(camera: DifferentiableCamera) -> Tensor:
         turn, shift, zoom = camera.parameters
-        return 0.5 * ((turn / TURN_HOLD) ** 2).sum() + 0.5 * ((shift / SHIFT_HOLD) ** 2).sum() + 0.5 * (zoom / ZOOM_HOLD) ** 2
+        return (
+            0.5 * ((turn / TURN_HOLD) ** 2).sum()
+            + 0.5 * ((shift / SHIFT_HOLD) ** 2).sum()
+            + 0.5 * (zoom / ZOOM_HOLD) ** 2
+        )
 
 
 def openness(transfer: Transfer, normal: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """Light and statistical reflectance together, for a geometry that stands still.
 
-For any reflectance the best light has a closed form (`solve_light`), so only the reflectance is searched: variable projection
-(Golub and Pereyra 1973). At the light's optimum its own derivative is zero, so the gradient may treat it as fixed.
+For any reflectance the best light has a closed form (`solve_light`), so only the reflectance is searched: variable
+projection (Golub and Pereyra 1973). At the light's optimum its own derivative is zero, so the gradient may treat it as
+fixed.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ ROUGHNESS_RANGE = (0.2, 0.85)
 
 @dataclass
 class Reflectance:
-    """A face's statistical reflectance: skin-colour coefficients (C,), and offsets of specular level and roughness in deviations."""
+    """A face's statistical reflectance: skin-colour coefficients (C,), and offsets of specular level and roughness in
+    deviations.
+    """
 
     skin: SkinColour
     layer: SpecularPrior
@@ -118,7 +121,11 @@ class ReflectanceProblem:
         for tensor in (found.colour, found.gloss):
             tensor.requires_grad_(True)
         optimiser = torch.optim.LBFGS(
-            [found.colour, found.gloss], max_iter=steps, max_eval=2 * steps, history_size=12, line_search_fn="strong_wolfe"
+            [found.colour, found.gloss],
+            max_iter=steps,
+            max_eval=2 * steps,
+            history_size=12,
+            line_search_fn="strong_wolfe",
         )
 
         def closure() -> Tensor:
@@ -127,7 +134,7 @@ class ReflectanceProblem:
             torch.autograd.backward(loss)
             return loss
 
-        optimiser.step(closure)
+        optimiser.step(closure)  # type: ignore[no-untyped-call]
         for tensor in (found.colour, found.gloss):
             tensor.requires_grad_(False)
 

@@ -15,7 +15,6 @@ from ..render.variant import VariantInfo
 from ..reporter import Reporter
 from ..results.data import HeadData, PhotoData, ResultData
 from ..results.report import build_report
-from ..scene.camera import Camera
 from ..scene.colour import linear_to_srgb
 from ..scene.light import Light
 from ..settings import Settings
@@ -25,7 +24,8 @@ from .eyes import SIDES, find_eyeball
 from .maps import FinishedMaps, MapProblem
 from .photometric import View
 from .prepare import PreparedPhoto, photo_camera
-from .stage1 import Stage1Result, fit_landmarks, observe
+from .observations import observe
+from .stage1 import Stage1Result, fit_landmarks
 from .stage2 import Observation, Stage2Result, fit_statistical
 
 FloatImage = NDArray[np.float32]
@@ -78,7 +78,9 @@ class Run:
         view = View(crop.linear, self.prepared.mask, crop.camera(first.photos[0].camera))
         embedding = self.model.landmarks[self.settings.landmark_detector]
         points = crop.from_photo(self.prepared.face.points[embedding.index])[:, :2]
-        seen = Observation(view, points, first.identity.astype(np.float32), first.photos[0].expression.astype(np.float32))
+        seen = Observation(
+            view, points, first.identity.astype(np.float32), first.photos[0].expression.astype(np.float32)
+        )
         return fit_statistical(self.model, seen, self.settings, self.reporter)
 
     def _view(self, second: Stage2Result) -> View:
@@ -137,11 +139,11 @@ class Run:
             camera=photo_camera(second.camera, crop, self.prepared.photo),
             expression=weights,
             environment=self.environment(second),
-            render=over(picture, crop.linear, 0.0),
+            render=picture,
             panels={
                 "Input": crop.linear,
                 "Overlay": over(picture, crop.linear, OVERLAY_SHARE),
-                "Reconstruction": over(picture, crop.linear, 0.0),
+                "Reconstruction": picture[:, :, :3],
                 "Shading": shading[:, :, :3],
                 "Diffuse": maps.diffuse,
                 "Specular": maps.specular,
@@ -185,17 +187,17 @@ def head_data(model: FaceModel, second: Stage2Result) -> HeadData:
     )
 
 
-def over(picture: FloatImage, photo: FloatImage, background: float) -> FloatImage:
-    """(H, W, 3) the rendered picture (H, W, 4) over ``background`` times the photo; both linear."""
-    cover = picture[:, :, 3:]
-    if background > 0.0:
-        cover = cover * background
-        return np.asarray(picture[:, :, :3] * cover + photo * (1.0 - cover), np.float32)
-    return np.asarray(picture[:, :, :3] * cover, np.float32)
+def over(picture: FloatImage, photo: FloatImage, share: float) -> FloatImage:
+    """(H, W, 3) the rendered picture (H, W, 4, its colour already scaled by its coverage) laid over the photo by
+    ``share``.
+    """
+    return np.asarray(picture[:, :, :3] * share + photo * (1.0 - share * picture[:, :, 3:]), np.float32)
 
 
 def psnr(picture: FloatImage, photo: FloatImage, mask: FloatImage) -> float:
-    """Peak signal-to-noise ratio, dB, of the sRGB values (H, W, 3; given linear) where ``mask`` (H, W) is over one half."""
+    """Peak signal-to-noise ratio, dB, of the sRGB values (H, W, 3; given linear) where ``mask`` (H, W) is over one
+    half.
+    """
     inside = mask > 0.5
     error = linear_to_srgb(np.clip(picture, 0, 1))[inside] - linear_to_srgb(np.clip(photo, 0, 1))[inside]
     return float(-10.0 * np.log10(max(1e-10, float((error**2).mean()))))
@@ -212,5 +214,3 @@ def small(picture: FloatImage, side: int = 384) -> NDArray[np.uint8]:
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
     resized = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     return np.asarray(np.round(np.clip(linear_to_srgb(resized), 0.0, 1.0) * 255.0), np.uint8)
-
-

@@ -22,7 +22,8 @@ class Transfer:
 
     Attributes:
         diffuse: (N, B): radiance of a white diffuse surface.
-        glossy: (N, R, 2, B): the specular lobe at R roughness nodes, its part that scales with F0 and the part that does not.
+        glossy: (N, R, 2, B): the specular lobe at R roughness nodes, its part that scales with F0 and the part that
+            does not.
         nodes: (R,) roughness of the nodes, ascending.
         cosine: (N,) cosine between normal and view direction, clamped to [0, 1].
     """
@@ -39,7 +40,7 @@ class Transfer:
     def design(self, albedo: Tensor, specular: Tensor, roughness: Tensor) -> Tensor:
         """(3, N, B): radiance per unit of each light coefficient, for reflectances as in `Lit.radiance`."""
         f0 = FULL_F0 * specular
-        body = (1.0 - specular_albedo(self.cosine, roughness, f0))[:, None] * albedo
+        body: Tensor = (1.0 - specular_albedo(self.cosine, roughness, f0))[:, None] * albedo
         lobe = _between_nodes(self.glossy, self.nodes, roughness)
         gloss = f0[:, None] * lobe[:, 0] + lobe[:, 1]
         return body.T[:, :, None] * self.diffuse[None] + gloss[None]
@@ -47,35 +48,44 @@ class Transfer:
 
 @dataclass(frozen=True)
 class Lit:
-    """N surface points under one light. ``diffuse`` (N, 3) linear radiance of white; ``glossy`` (N, R, 2, 3); see `Transfer`."""
+    """N surface points under one light. ``diffuse`` (N, 3) linear radiance of white; ``glossy`` (N, R, 2, 3); see
+    `Transfer`.
+    """
 
     diffuse: Tensor
     glossy: Tensor
     nodes: Tensor
     cosine: Tensor
 
+    def at(self, index: Tensor) -> Lit:
+        """The points in ``index``."""
+        return Lit(self.diffuse[index], self.glossy[index], self.nodes, self.cosine[index])
+
     def specular(self, specular: Tensor, roughness: Tensor) -> Tensor:
-        """(N, 3) linear radiance of the specular layer for specular IOR levels (N,) and roughness (N,), both in [0, 1]."""
+        """(N, 3) linear radiance of the specular layer for specular IOR levels (N,) and roughness (N,), both in [0, 1].
+        """
         lobe = _between_nodes(self.glossy, self.nodes, roughness)
         return FULL_F0 * specular[:, None] * lobe[:, 0] + lobe[:, 1]
 
-    def body(self, specular: Tensor, roughness: Tensor) -> Tensor:
-        """(N, 3) linear radiance per unit of diffuse albedo, below the specular layer."""
-        kept = 1.0 - specular_albedo(self.cosine, roughness, FULL_F0 * specular)
-        return kept[:, None] * self.diffuse
+    def kept(self, specular: Tensor, roughness: Tensor) -> Tensor:
+        """(N,) share of light that the specular layer lets through to the diffuse one."""
+        passed: Tensor = 1.0 - specular_albedo(self.cosine, roughness, FULL_F0 * specular)
+        return passed
 
     def radiance(self, albedo: Tensor, specular: Tensor, roughness: Tensor) -> Tensor:
         """(N, 3) linear radiance for diffuse albedo (N, 3) in [0, 1], specular IOR level (N,) and roughness (N,)."""
-        return albedo * self.body(specular, roughness) + self.specular(specular, roughness)
+        body = self.kept(specular, roughness)[:, None] * self.diffuse
+        return albedo * body + self.specular(specular, roughness)
 
 
 def _between_nodes(values: Tensor, nodes: Tensor, roughness: Tensor) -> Tensor:
     """(N, 2, C): ``values`` (N, R, 2, C) interpolated linearly at each point's roughness, held at the ends."""
-    place = roughness.clamp(float(nodes[0]), float(nodes[-1]))
-    upper = torch.searchsorted(nodes, place.detach().contiguous()).clamp(1, len(nodes) - 1)
-    share = ((place - nodes[upper - 1]) / (nodes[upper] - nodes[upper - 1]))[:, None, None]
-    index = torch.arange(len(values))
-    return (1.0 - share) * values[index, upper - 1].to(share.dtype) + share * values[index, upper].to(share.dtype)
+    place = roughness.clamp(float(nodes[0]), float(nodes[-1]))[:, None]
+    gap = nodes[1:] - nodes[:-1]
+    # Hat functions around the nodes: as many multiplications as nodes, but no gathering.
+    rise = ((place - nodes[:-1]) / gap).clamp(0.0, 1.0)
+    share = torch.cat([torch.ones_like(place), rise], 1) - torch.cat([rise, torch.zeros_like(place)], 1)
+    return torch.einsum("nr,nrkc->nkc", share, values.to(share.dtype))
 
 
 def unshadowed(normal: Tensor, light: Tensor) -> Tensor:

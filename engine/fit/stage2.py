@@ -1,7 +1,7 @@
 """Stage 2: light, statistical reflectance, shape and camera together, from coarse to fine.
 
-At each scale: trace the transfer at points of the skin that the photo shows, find light and reflectance, then let shape and camera follow
-the photo; at the end trace once more and settle light and reflectance for the final geometry.
+At each scale: trace the transfer at points of the skin that the photo shows, find light and reflectance, then let shape
+    and camera follow the photo; at the end trace once more and settle light and reflectance for the final geometry.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from ..settings import Settings
 from .head import DifferentiableCamera, DifferentiableHead
 from .lighting import LightPrior
 from .photometric import Samples, View, sample_image
-from .reflectance import Reflectance, ReflectanceProblem
 from .refine import Shape, ShapeProblem, face_height, openness
+from .reflectance import Reflectance, ReflectanceProblem
 from .shading import Transfer
 from .tracing import trace_transfer
 
@@ -110,7 +110,9 @@ class _Stage2:
         normals = self.head.interpolate(self.head.vertex_normals(vertices), samples.triangle, samples.barycentric)
         normal = torch.nn.functional.normalize(normals, dim=1)
         points = self.head.interpolate(vertices, samples.triangle, samples.barycentric)
-        transfer = trace_transfer(self.scene, points, normal, view.camera.centre, self.settings, seed, self.reporter.check)
+        transfer = trace_transfer(
+            self.scene, points, normal, view.camera.centre, self.settings, seed, self.reporter.check
+        )
         # A point that faces away from the camera says little, and its shading least.
         weight = samples.weight * ((transfer.cosine - LEAST_COSINE) / (0.5 - LEAST_COSINE)).clamp(0.0, 1.0)
         return Samples(samples.triangle, samples.barycentric, samples.pixel, samples.colour, weight), transfer, normal
@@ -130,7 +132,14 @@ class _Stage2:
         return light, trust
 
     def _find_shape(
-        self, view: View, scale: float, samples: Samples, transfer: Transfer, normal: Tensor, light: Tensor, trust: Tensor
+        self,
+        view: View,
+        scale: float,
+        samples: Samples,
+        transfer: Transfer,
+        normal: Tensor,
+        light: Tensor,
+        trust: Tensor,
     ) -> None:
         at_points = [self.head.interpolate(v, samples.triangle, samples.barycentric) for v in self._fields()]
         albedo, surface = at_points
@@ -171,9 +180,7 @@ class _Stage2:
         self.reporter.progress("stage2", self.round, self.rounds, self.losses[-1])
 
 
-def fit_statistical(
-    model: FaceModel, seen: Observation, settings: Settings, reporter: Reporter
-) -> Stage2Result:
+def fit_statistical(model: FaceModel, seen: Observation, settings: Settings, reporter: Reporter) -> Stage2Result:
     """Run stage 2 on one photo."""
     return _Stage2(model, seen, settings, reporter).run()
 
@@ -195,5 +202,3 @@ def visible_samples(model: FaceModel, scene: TracedScene, view: View, count: int
         colour=sample_image(torch.from_numpy(view.image), place),
         weight=torch.from_numpy(view.weight[rows[order[kept]], columns[order[kept]]]) * torch.from_numpy(region[kept]),
     )
-
-

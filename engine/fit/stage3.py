@@ -1,8 +1,8 @@
 """Stage 3: diffuse, specular and roughness of every texel.
 
-The maps are sought around stage 2's: the diffuse map as a factor on it, specular level and roughness as shifts of their logits. All three get
-the photo's gradient at every texel that the photo shows; symmetry, consistency and smoothness hold them where it says little.
-From coarse to fine; the light stands still.
+The maps are sought around stage 2's: the diffuse map as a factor on it, specular level and roughness as shifts of their
+logits. All three get the photo's gradient at every texel that the photo shows; symmetry, consistency and smoothness
+hold them where it says little. From coarse to fine; the light stands still.
 """
 
 from __future__ import annotations
@@ -30,32 +30,54 @@ SYMMETRY = (3.0, 4.0, 4.0)
 CONSISTENCY = (0.5, 0.5, 0.5)
 CHROMATICITY = 2.0
 SMOOTHNESS = (0.15, 20.0, 20.0)
-MEMBRANE_EDGE = 0.05
+# Factors on stage 2's albedo that a photo can ask for: black hair to white scars, and no highlights.
+EXPLAINABLE = (0.1, 4.0)
+LARGEST_DETAIL = 0.4
 
 
 @dataclass
 class Texels:
-    """What stage 3 knows at S x S texels.
+    """What stage 3 knows at S x S texels, M of which the photo shows.
 
     Attributes:
-        colour: (S, S, 3) linear radiance that the photo shows there. weight: (S, S) trust in [0, 1].
-        lit: shading of the S * S texels, row by row.
+        weight: (S, S) trust in [0, 1]; above 0 at the M texels.
+        seen: (M,) int64, their places, row by row.
+        colour: (M, 3) linear radiance that the photo shows there.
+        lit: their shading.
         diffuse: (S, S, 3), specular: (S, S), roughness: (S, S): stage 2's maps.
         skin: (S, S) 1 on skin.
     """
 
-    colour: Tensor
     weight: Tensor
+    seen: Tensor
+    colour: Tensor
     lit: Lit
     diffuse: Tensor
     specular: Tensor
     roughness: Tensor
     skin: Tensor
 
+    def __post_init__(self) -> None:
+        # The specular layer's shadow on the diffuse one hardly changes with what is sought, so it is taken from stage
+        # 2.
+        kept = self.lit.kept(self.specular.reshape(-1)[self.seen], self.roughness.reshape(-1)[self.seen])
+        self.body = kept[:, None] * self.lit.diffuse
+        self.slope = display_weight(self.colour.mean(1, keepdim=True))
+
     @property
     def size(self) -> int:
         """S."""
         return int(self.weight.shape[0])
+
+    def at_seen(self, image: Tensor) -> Tensor:
+        """(M, C) or (M,) of an image (S, S, C) or (S, S)."""
+        return image.reshape(self.size * self.size, *image.shape[2:])[self.seen]
+
+    def image(self, values: Tensor) -> Tensor:
+        """(S, S, C) of (M, C), 0 where nothing is seen."""
+        flat = torch.zeros(self.size * self.size, values.shape[1])
+        flat[self.seen] = values
+        return flat.reshape(self.size, self.size, -1)
 
 
 @dataclass
@@ -91,7 +113,9 @@ class Weights:
         names = ("diffuse", "specular", "roughness")
 
         def scaled(kind: str, base: tuple[float, float, float]) -> tuple[float, float, float]:
-            a, b, c = (value * getattr(settings, f"{name}_{kind}_weight") for name, value in zip(names, base, strict=True))
+            a, b, c = (
+                value * getattr(settings, f"{name}_{kind}_weight") for name, value in zip(names, base, strict=True)
+            )
             return a, b, c
 
         return cls(
@@ -103,13 +127,19 @@ class Weights:
 
 def photo_loss(maps: Maps, texels: Texels) -> Tensor:
     """() robust squared difference to the photo in sRGB-like units, over the texels that it shows."""
-    diffuse, specular, roughness = maps.values(texels)
-    radiance = texels.lit.radiance(diffuse.reshape(-1, 3), specular.reshape(-1), roughness.reshape(-1))
-    target = texels.colour.reshape(-1, 3)
-    slope = display_weight(target.mean(1, keepdim=True))
-    square = (slope * (radiance - target) ** 2).sum(1) / PHOTO_SPREAD**2
+    diffuse, specular, roughness = (texels.at_seen(value) for value in maps.values(texels))
+    radiance = diffuse * texels.body + texels.lit.specular(specular, roughness)
+    square = (texels.slope * (radiance - texels.colour) ** 2).sum(1) / PHOTO_SPREAD**2
     robust = 2.0 * (torch.sqrt(1.0 + square) - 1.0)
-    return (texels.weight.reshape(-1) * robust).sum() / texels.skin.sum()
+    return (texels.at_seen(texels.weight) * robust).sum() / texels.skin.sum()
+
+
+def explaining_change(maps: Maps, texels: Texels) -> Tensor:
+    """(3, S, S) the log factors that would make the diffuse map show the photo exactly; 0 where it shows nothing."""
+    _, specular, roughness = (texels.at_seen(value) for value in maps.values(texels))
+    below = texels.colour - texels.lit.specular(specular, roughness)
+    factor = below / (texels.body * texels.at_seen(texels.diffuse)).clamp(min=1e-3)
+    return texels.image(torch.log(factor.clamp(*EXPLAINABLE))).permute(2, 0, 1)
 
 
 def symmetry_loss(change: Tensor, texels: Texels) -> Tensor:
@@ -125,7 +155,9 @@ def consistency_loss(change: Tensor, texels: Texels) -> tuple[Tensor, Tensor]:
 
 
 def smoothness_loss(change: Tensor, texels: Texels) -> Tensor:
-    """(5,) mean squared difference between neighbouring texels of the same island, per texel of a map of `COARSEST` texels."""
+    """(5,) mean squared difference between neighbouring texels of the same island, per texel of a map of `COARSEST`
+    texels.
+    """
     scale = (texels.size / COARSEST) ** 2
     across = (change[:, :, 1:] - change[:, :, :-1]) ** 2 * (texels.skin[:, 1:] * texels.skin[:, :-1])
     down = (change[:, 1:] - change[:, :-1]) ** 2 * (texels.skin[1:] * texels.skin[:-1])
@@ -155,23 +187,56 @@ def refine_maps(
     sizes = _pyramid(size)
     steps = [max(1, round(share * settings.stage3_iterations)) for share in STEP_SHARES[-len(sizes) :]]
     weights = Weights.of(settings)
+    texels = texels_at(sizes[0])
     maps = Maps(torch.zeros(5, sizes[0], sizes[0]))
+    if not settings.stage3_iterations:
+        return maps.scaled(size), texels_at(size)
     done = 0
     for level, count in zip(sizes, steps, strict=True):
-        texels = texels_at(level)
-        maps = maps.scaled(level)
-        change = maps.change.clone().requires_grad_(True)
-        optimiser = torch.optim.Adam([change], lr=LEARNING_RATE)
-        for step in range(count if settings.stage3_iterations else 0):
-            optimiser.zero_grad()
-            loss = total_loss(Maps(change), texels, weights)
-            torch.autograd.backward(loss)
-            optimiser.step()
-            _anneal(optimiser, step, count)
-            done += 1
-            tick(done, sum(steps), float(loss.detach()))
-        maps = Maps(change.detach())
+        if level != sizes[0]:
+            finer = texels_at(level)
+            maps = _with_detail(maps, texels, finer)
+            texels = finer
+        told = _Offset(tick, done, sum(steps))
+        maps = _descend(maps, texels, weights, count, told)
+        done += count
     return maps, texels
+
+
+@dataclass(frozen=True)
+class _Offset:
+    """Counts the steps of one level on from those of the levels before."""
+
+    tick: Callable[[int, int, float], None]
+    done: int
+    steps: int
+
+    def __call__(self, step: int, loss: float) -> None:
+        self.tick(self.done + step, self.steps, loss)
+
+
+def _descend(maps: Maps, texels: Texels, weights: Weights, count: int, tick: Callable[[int, float], None]) -> Maps:
+    """``count`` steps of Adam with a cosine schedule."""
+    change = maps.change.clone().requires_grad_(True)
+    optimiser = torch.optim.Adam([change], lr=LEARNING_RATE)
+    for step in range(count):
+        optimiser.zero_grad()
+        loss = total_loss(Maps(change), texels, weights)
+        torch.autograd.backward(loss)
+        optimiser.step()
+        _anneal(optimiser, step, count)
+        tick(step + 1, float(loss.detach()))
+    return Maps(change.detach())
+
+
+def _with_detail(maps: Maps, coarse: Texels, fine: Texels) -> Maps:
+    """``maps`` at the finer size, with the detail of the diffuse map that the photo shows there and the coarse one
+    cannot hold.
+    """
+    larger = maps.scaled(fine.size)
+    known = Maps(torch.cat([explaining_change(maps, coarse), maps.change[3:]])).scaled(fine.size)
+    detail = (explaining_change(larger, fine) - known.change[:3]) * torch.sqrt(fine.weight)
+    return Maps(torch.cat([larger.change[:3] + detail.clamp(-LARGEST_DETAIL, LARGEST_DETAIL), larger.change[3:]]))
 
 
 def confidence(texels: Texels) -> NDArray[np.float32]:

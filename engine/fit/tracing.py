@@ -27,7 +27,9 @@ def trace_transfer(
     check: Callable[[], None],
     nodes: tuple[float, ...] = ROUGHNESS_NODES,
 ) -> Transfer:
-    """The transfer of points (N, 3) mm with unit normals (N, 3), seen from the camera's ``centre`` (3,); may be ended by ``check``."""
+    """The transfer of points (N, 3) mm with unit normals (N, 3), seen from the camera's ``centre`` (3,); may be ended
+    by ``check``.
+    """
     towards = torch.nn.functional.normalize(torch.from_numpy(centre).float() - points, dim=1)
     diffuse = diffuse_transfer(
         scene, points, normals, settings.transfer_directions, settings.bands, seed, between_blocks=check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,9 @@ FULL_FRAME_DIAGONAL_MM = float(np.hypot(36.0, 24.0))
 class Camera:
     """Pinhole camera without distortion that stands in the head's frame.
 
-    The camera's own frame looks along -z with y up, as in Blender. ``rotation`` (3, 3) and ``translation`` (3,) mm take a point of
-    the head's frame into it: ``x_cam = rotation @ x_head + translation``. Pixel (0, 0) is the image's top left corner, pixel
-    centres lie at +0.5. ``focal_px``, ``cx``, ``cy`` are pixels of a ``width`` x ``height`` image.
+    The camera's own frame looks along -z with y up, as in Blender. ``rotation`` (3, 3) and ``translation`` (3,) mm take
+    a point of the head's frame into it: ``x_cam = rotation @ x_head + translation``. Pixel (0, 0) is the image's top
+    left corner, pixel centres lie at +0.5. ``focal_px``, ``cx``, ``cy`` are pixels of a ``width`` x ``height`` image.
     """
 
     width: int
@@ -35,7 +36,7 @@ class Camera:
         """(..., 3) points of the head's frame in the camera's frame, mm."""
         return points @ self.rotation.T + self.translation
 
-    def project(self, points: FloatArray) -> FloatArray:
+    def project(self, points: NDArray[np.floating[Any]]) -> FloatArray:
         """(..., 2) pixel coordinates of (..., 3) points of the head's frame (mm)."""
         x, y, z = np.moveaxis(self.to_camera(np.asarray(points, np.float64)), -1, 0)
         return np.stack([self.cx - self.focal_px * x / z, self.cy + self.focal_px * y / z], -1)
@@ -53,7 +54,9 @@ class Camera:
         return np.asarray(world / np.linalg.norm(world, axis=-1, keepdims=True))
 
     def cropped(self, left: float, top: float, width: int, height: int, scale: float) -> Camera:
-        """The camera of the window at (left, top) of this image, resampled by ``scale``, of ``width`` x ``height`` new pixels."""
+        """The camera of the window at (left, top) of this image, resampled by ``scale``, of ``width`` x ``height`` new
+        pixels.
+        """
         return replace(
             self,
             width=width,

@@ -33,8 +33,9 @@ def _texels(size: int = 32, seed: int = 0, truth: torch.Tensor | None = None) ->
         torch.full((flat,), 0.8),
     )
     texels = Texels(
-        colour=torch.zeros(size, size, 3),
         weight=torch.ones(size, size),
+        seen=torch.arange(flat),
+        colour=torch.zeros(flat, 3),
         lit=lit,
         diffuse=torch.full((size, size, 3), 0.4) + 0.02 * torch.rand(size, size, 3, generator=generator),
         specular=torch.full((size, size), 0.4),
@@ -43,7 +44,7 @@ def _texels(size: int = 32, seed: int = 0, truth: torch.Tensor | None = None) ->
     )
     change = torch.zeros(5, size, size) if truth is None else truth
     a, s, r = Maps(change).values(texels)
-    colour = lit.radiance(a.reshape(-1, 3), s.reshape(-1), r.reshape(-1)).reshape(size, size, 3)
+    colour = a.reshape(-1, 3) * texels.body + lit.specular(s.reshape(-1), r.reshape(-1))
     return replace(texels, colour=colour)
 
 
@@ -58,7 +59,9 @@ def test_every_map_gets_the_photos_gradient_and_it_is_right(channel):
     up, down = change.detach().clone(), change.detach().clone()
     up[channel, row, column] += step
     down[channel, row, column] -= step
-    numeric = (stage3.photo_loss(Maps(up), texels).double() - stage3.photo_loss(Maps(down), texels).double()) / (2 * step)
+    numeric = (stage3.photo_loss(Maps(up), texels).double() - stage3.photo_loss(Maps(down), texels).double()) / (
+        2 * step
+    )
     found = float(change.grad[channel, row, column])
     assert abs(found) > 1e-5
     assert found == pytest.approx(float(numeric), rel=0.05)
@@ -114,6 +117,8 @@ def test_texels_without_evidence_follow_their_neighbours_and_their_mirror():
     truth[:3] = 0.3
     texels = _texels(truth=truth)
     texels.weight[:, 22:] = 0.0
+    seen = torch.nonzero(texels.weight.reshape(-1) > 0)[:, 0]
+    texels = replace(texels, seen=seen, colour=texels.colour[seen], lit=texels.lit.at(seen))
     settings = Settings(stage3_iterations=300)
     maps, _ = stage3.refine_maps(lambda size: texels, 32, settings, lambda *_: None)
     assert maps.change[:3, :, 24:].mean() > 0.15
@@ -132,3 +137,11 @@ def test_two_runs_are_identical():
     texels = _texels(truth=truth)
     runs = [stage3.refine_maps(lambda s: texels, 32, Settings(stage3_iterations=20), lambda *_: None) for _ in range(2)]
     assert np.array_equal(runs[0][0].change.numpy(), runs[1][0].change.numpy())
+
+
+def test_the_change_that_explains_the_photo_does():
+    truth = torch.zeros(5, 32, 32)
+    truth[:3] = 0.15 * torch.randn(3, 32, 32, generator=torch.Generator().manual_seed(4))
+    texels = _texels(truth=truth)
+    found = stage3.explaining_change(Maps(torch.zeros(5, 32, 32)), texels)
+    assert torch.allclose(found, truth[:3], atol=1e-4)
