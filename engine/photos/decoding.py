@@ -23,7 +23,8 @@ MOST_JPEG_PIXELS = 1_000_000_000
 SMALLEST_SIDE = 32
 
 _REMEDY_KIND = "Choose a PNG, JPEG, TIFF or WebP photo."
-_FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "WEBP", "BMP")
+# Phones' multi-picture files (MPO) come in as JPEG.
+_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 # TIFF tags: BitsPerSample and SampleFormat (3: floating point).
 _TIFF_BITS, _TIFF_SAMPLE_FORMAT = 258, 339
 
@@ -62,7 +63,7 @@ def decode(data: bytes, name: str) -> Decoded:
     profile = image.info.get("icc_profile") or None
     deep = _is_deep(image, data)
     try:
-        colour, alpha = _deep_pixels(data, name) if deep else _shallow_pixels(image)
+        colour, alpha = _deep_pixels(data) if deep else _shallow_pixels(image)
     except (OSError, SyntaxError, ValueError, cv2.error) as error:
         raise PhotoError(
             f"{name} is damaged: it ends too early or was not written whole.", "Copy or export it again."
@@ -135,11 +136,11 @@ def _is_deep(image: Image.Image, data: bytes) -> bool:
     return int(tags.get(_TIFF_BITS, (8,))[0]) == 16
 
 
-def _deep_pixels(data: bytes, name: str) -> tuple[Pixels, Pixels | None]:
+def _deep_pixels(data: bytes) -> tuple[Pixels, Pixels | None]:
     """16-bit samples through OpenCV, which gives blue first."""
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
-        raise PhotoError(f"{name} cannot be decoded.", "Export the photo again as PNG or JPEG.")
+        raise OSError("OpenCV cannot decode it")
     stored = np.asarray(pixels, np.uint16)
     if stored.ndim == 2:
         return stored, None
