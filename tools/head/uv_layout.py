@@ -17,7 +17,7 @@ from .uv_charts import Chart, pieces
 from .uv_energy import Array, Ints, twice_area
 from .uv_figures import Figures, cover_count, flipped, split_corners, stretch
 from .uv_islands import Island, eyeball, pack, unfold_freely
-from .uv_regions import Region, face_region, skin_scale
+from .uv_regions import face_region, openness, skin_scale
 from .uv_skin import Domain, unfold
 
 # Between islands and to the border: 5 texels at 1024.
@@ -70,7 +70,7 @@ def face_layout(vertices: Array, quads: Ints, face_part: NDArray[np.uint8], mirr
     region = face_region(vertices, quads, face_part)
     uv = np.zeros((len(quads), 4, 2), np.float32)
     skin = charts.pop("skin")
-    _put_skin(uv, skin[0], region)
+    _put_skin(uv, skin[0], skin_scale(skin[0], region.inside, openness(vertices, quads)))
     for island, places in _strip(charts, skin[1:]):
         uv[island.polygons] = places
     uv = (np.rint(uv.astype(np.float64) * GRID) / GRID).astype(np.float32)
@@ -78,9 +78,9 @@ def face_layout(vertices: Array, quads: Ints, face_part: NDArray[np.uint8], mirr
     return LayoutResult(uv, region.face, measure(vertices, quads, face_part, uv, region.face))
 
 
-def _put_skin(uv: NDArray[np.float32], chart: Chart, region: Region) -> None:
-    scale, weight = skin_scale(chart, region)
-    corner = unfold(chart, SKIN, scale, weight)[chart.quads]
+def _put_skin(uv: NDArray[np.float32], chart: Chart, wanted: tuple[Array, Array]) -> None:
+    """Write the UVs of half the skin; ``wanted`` is the size and weight (F,) of each of its polygons."""
+    corner = unfold(chart, SKIN, *wanted)[chart.quads]
     is_triangle = chart.quads[:, 3] < 0
     corner[is_triangle, 3] = corner[is_triangle, 2]
     uv[chart.polygons] = corner

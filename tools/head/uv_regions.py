@@ -20,8 +20,10 @@ HAIRLINE, CHIN = 1.05, 0.1
 JAW_SLOPE = 0.3
 # How much of the helix's distance behind the tragus, in the same unit.
 BEFORE_EAR = 0.4
-# Drawn size outside of the face, and of pockets that light hardly reaches (nostrils, folds of the ear).
-OUTSIDE, POCKET = 0.32, 0.35
+# Drawn size outside of the face, and of pockets in the face that light hardly reaches (nostrils).
+OUTSIDE, POCKET = 0.31, 0.35
+# Folds outside of the face are the ears: they get more room than the scalp.
+EAR = 2.5
 # Distortion outside of the face counts so much less.
 OUTSIDE_WEIGHT = 0.4
 
@@ -33,12 +35,10 @@ class Region:
     Attributes:
         face: (F,) True for the front of the face: seen from in front, before the ears, hairline to chin.
         inside: (F,) True before the ears, hairline to chin, seen or not.
-        open: (F,) share of the directions on its side from which it can be seen, 0 to 1.
     """
 
     face: NDArray[np.bool_]
     inside: NDArray[np.bool_]
-    open: Array
 
 
 def face_region(vertices: Array, quads: Ints, part: NDArray[np.uint8]) -> Region:
@@ -50,7 +50,7 @@ def face_region(vertices: Array, quads: Ints, part: NDArray[np.uint8]) -> Region
     front = np.zeros(len(quads))
     np.maximum.at(front, owner, visible_share(solid, np.array([0.0, 0.0, 1.0]), 1024))
     inside = skin & _between_ears(vertices, closed, corners.mean(1), part)
-    return Region(inside & (front > 0.5), inside, _openness(solid, owner, len(quads)))
+    return Region(inside & (front > 0.5), inside)
 
 
 def _between_ears(vertices: Array, closed: Ints, centre: Array, part: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -72,15 +72,16 @@ def _between_ears(vertices: Array, closed: Ints, centre: Array, part: NDArray[np
     return (centre[:, 1] < eyes + HAIRLINE * unit) & (centre[:, 1] > jaw) & (centre[:, 2] > ear + BEFORE_EAR * unit)
 
 
-def _openness(solid: Array, owner: Ints, count: int, views: int = 32) -> Array:
-    """(F,) mean over directions on the sphere of what is seen, by the cosine: 1 for a convex surface."""
-    seen, possible = np.zeros(count), np.zeros(count)
+def openness(vertices: Array, quads: Ints, views: int = 32) -> Array:
+    """(F,) how much of what lies before a polygon is open: mean over directions, by the cosine; 1 for a convex surface."""
+    solid, owner = split_corners(quads, vertices[np.where(quads < 0, quads[:, 2:3], quads)])
+    seen, possible = np.zeros(len(quads)), np.zeros(len(quads))
     normal = np.cross(solid[:, 1] - solid[:, 0], solid[:, 2] - solid[:, 0])
     for direction in _sphere(views):
         facing = np.maximum(normal @ direction, 0)
-        np.add.at(seen, owner, facing * visible_share(solid, direction, 256))
-        np.add.at(possible, owner, facing)
-    return seen / np.maximum(possible, 1e-12)
+        seen += np.bincount(owner, facing * visible_share(solid, direction, 256), len(quads))
+        possible += np.bincount(owner, facing, len(quads))
+    return np.asarray(seen / np.maximum(possible, 1e-12))
 
 
 def _sphere(count: int) -> Array:
@@ -91,11 +92,16 @@ def _sphere(count: int) -> Array:
     return np.stack([r * np.cos(turn), z, r * np.sin(turn)], 1)
 
 
-def skin_scale(chart: Chart, region: Region) -> tuple[Array, Array]:
-    """How large to draw the polygons of half the skin (F,), and how much their distortion counts (F,); both smooth."""
-    inside = smooth(chart, region.inside[chart.polygons].astype(float), 12.0)
-    openness = smooth(chart, np.clip(region.open[chart.polygons] / 0.5, 0, 1), 4.0)
-    pocket = POCKET + (1 - POCKET) * openness
-    return (OUTSIDE + (1 - OUTSIDE) * inside) * pocket, (OUTSIDE_WEIGHT + (1 - OUTSIDE_WEIGHT) * inside) * np.maximum(
-        openness, 0.3
-    )
+def skin_scale(chart: Chart, inside: NDArray[np.bool_], open_share: Array) -> tuple[Array, Array]:
+    """How large to draw the polygons of half the skin (F,), and how much their distortion counts (F,); both smooth.
+
+    Args:
+        chart: half of the skin.
+        inside: `Region.inside` of the whole mesh.
+        open_share: `openness` of the whole mesh.
+    """
+    within = smooth(chart, inside[chart.polygons].astype(float), 12.0)
+    lit = smooth(chart, np.clip(open_share[chart.polygons] / 0.5, 0, 1), 4.0)
+    scale = within * (POCKET + (1 - POCKET) * lit) + (1 - within) * OUTSIDE * (lit + EAR * (1 - lit))
+    weight = within * np.maximum(lit, POCKET) + (1 - within) * OUTSIDE_WEIGHT * (lit + EAR * (1 - lit))
+    return scale, weight
