@@ -58,6 +58,29 @@ class NEXTGENFACE_OT_view_photo(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class NEXTGENFACE_OT_isolate(bpy.types.Operator):
+    """Hide the objects around the head and the lamps that add to the photo's light. They stay in the file"""
+
+    bl_idname = "nextgenface.isolate"
+    bl_label = "Hide Them"
+    bl_options: ClassVar[set[str]] = {"UNDO"}
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """After a job that found such objects."""
+        return bool(session.status.in_the_way)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Hide them in views and renders."""
+        for name in session.status.in_the_way:
+            other = context.scene.objects.get(name)
+            if other is not None:
+                other.hide_viewport = other.hide_render = True
+        session.status.in_the_way.clear()
+        redraw_panels(context)
+        return {"FINISHED"}
+
+
 class NEXTGENFACE_OT_dismiss(bpy.types.Operator):
     """Clear this message"""
 
@@ -72,4 +95,4 @@ class NEXTGENFACE_OT_dismiss(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (NEXTGENFACE_OT_open_file, NEXTGENFACE_OT_view_photo, NEXTGENFACE_OT_dismiss)
+CLASSES = (NEXTGENFACE_OT_open_file, NEXTGENFACE_OT_view_photo, NEXTGENFACE_OT_isolate, NEXTGENFACE_OT_dismiss)

@@ -16,6 +16,7 @@ from ..properties.settings import engine_settings
 from .build_scene import BuildOptions, Built, build_result
 from .pump import PumpMixin, redraw_panels
 from .session import BUSY, Phase, session
+from .surroundings import in_the_way
 
 NO_ENGINE = "The engine is not set up yet"
 # Where the person is told something that no one can do anything about.
@@ -147,7 +148,7 @@ class NEXTGENFACE_OT_reconstruct(PumpMixin, bpy.types.Operator):
         except Exception as error:
             traceback.print_exc()
             return self._fail(f"The head could not be built ({type(error).__name__}).", REPORT_IT)
-        session.finish(summary_of(built))
+        session.finish(summary_of(built), in_the_way(scene, bpy.data.collections[built.collection]))
         self.report({"INFO"}, f"{built.collection}: {session.status.summary}")
         return {"FINISHED"}
 

@@ -61,6 +61,7 @@ class Status:
     result: str = ""
     seconds: float = 0.0
     summary: str = ""
+    in_the_way: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -154,10 +155,11 @@ class Session:
         if not self.is_active:
             self.status = Status(Phase.FAILED, message=message, remedy=remedy)
 
-    def finish(self, summary: str) -> None:
-        """End the active job well."""
+    def finish(self, summary: str, in_the_way: list[str]) -> None:
+        """End the active job well; other objects by these names hide or light what was built."""
         self._job = ""
         self.status.phase, self.status.summary = Phase.DONE, summary
+        self.status.in_the_way = in_the_way
 
     def forget(self) -> None:
         """Clear the status of an ended job."""

@@ -88,6 +88,9 @@ def _draw_done(layout: bpy.types.UILayout, context: bpy.types.Context, status: S
     draw_wrapped(box, context, status.summary)
     for warning in status.warnings[-3:]:
         draw_wrapped(box, context, warning, "INFO")
+    if status.in_the_way:
+        draw_wrapped(box, context, f"In the way or adding light: {', '.join(status.in_the_way)}", "INFO")
+        box.operator("nextgenface.isolate", icon="HIDE_ON")
     column = box.column(align=True)
     column.operator("nextgenface.view_photo", icon="VIEW_CAMERA")
     folder = Path(status.result).parent

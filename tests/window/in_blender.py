@@ -70,8 +70,10 @@ def story():
     _, area, region = view()
     area.spaces.active.show_region_ui = True
     yield True
-    region.active_panel_category = "Face"
     bpy.context.scene.nextgenface.photo = PHOTO
+    yield from wait(lambda: False, 1.0)
+    region.active_panel_category = "Face"
+    region.tag_redraw()
     yield from wait(lambda: False, 1.5)
     yield from take_picture("idle")
     press(bpy.ops.nextgenface.reconstruct)
@@ -82,9 +84,11 @@ def story():
     yield from wait(lambda: False, 1.0)
     yield from take_picture("done")
     if session.status.phase.value == "done":
+        press(bpy.ops.nextgenface.isolate)
         press(bpy.ops.nextgenface.view_photo)
-        yield from wait(lambda: False, 1.0)
+        yield from wait(lambda: False, 2.0)
         yield from take_picture("camera")
+        press(bpy.ops.ed.undo)
         press(bpy.ops.ed.undo)
         yield from wait(lambda: False, 1.0)
         yield from take_picture("undone")
