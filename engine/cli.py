@@ -1,0 +1,166 @@
+"""``nextgenface-reconstruct``: a reconstruction from a shell. The fit runs in a worker, so that even its death is told.
+
+Exit codes: 0 the results are there, 1 it failed, 2 the command was wrong, 130 it was cancelled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from . import blend, presets
+from .client import WorkerProcess
+from .console import Console
+from .errors import Cancelled, EngineError, SettingsError
+from .protocol import CheckEngine, Done, EngineStatus, Failed, JobCancelled, Message, Ready
+from .results.writing import check_output
+from .settings import Settings
+
+OK, FAILED, WRONG_USE, CANCELLED = 0, 1, 2, 130
+# How often a signal that came while nothing else happened is looked at.
+_TICK_SECONDS = 0.1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    console = Console(json_lines=options.json, verbose=options.verbose)
+    try:
+        if options.check:
+            return _check(console)
+        if not options.input or options.output is None:
+            parser.error("--input and --output are needed")
+        settings = settings_of(options)
+        builder = _builder(options)
+        return _reconstruct(options, settings, builder, console)
+    except Cancelled:
+        console.show(JobCancelled())
+        return CANCELLED
+    except SettingsError as error:
+        console.error(error.message, error.remedy)
+        return WRONG_USE
+    except EngineError as error:
+        console.error(error.message, error.remedy)
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nextgenface-reconstruct",
+        description="Reconstruct the head, skin maps, camera and light of a photo of a face.",
+        epilog="Exit codes: 0 done, 1 failed, 2 wrong use, 130 cancelled.",
+    )
+    add = parser.add_argument
+    add("--input", "-i", type=Path, nargs="+", metavar="PHOTO", help="photo or photos of one person")
+    add("--output", "-o", type=Path, metavar="FOLDER", help="folder of the results; made if it is not there")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--config", type=Path, metavar="FILE", help="settings file, lines of 'name = value'")
+    source.add_argument("--preset", choices=presets.preset_names(), help="settings that come with the program")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="one setting; may be given again")
+    add("--texture-size", type=int, metavar="N", help="side of the square maps in texels")
+    add("--device", choices=("auto", "cpu", "cuda"), help="where the rays are traced")
+    add("--blend", type=Path, metavar="FILE", help="also write a .blend, with bpy or Blender")
+    add("--blender", type=Path, metavar="PATH", help="the Blender, or a Python with bpy, for --blend")
+    add("--check", action="store_true", help="only say what works on this machine")
+    add("--json", action="store_true", help="write the events as JSON lines to standard output")
+    add("--verbose", "-v", action="store_true", help="tell every step, and where the log is")
+    return parser
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """The settings that the command asks for: preset or file, then ``--set``, then the options of their own."""
+    values: dict[str, Any] = {}
+    if options.config is not None:
+        values.update(presets.read_config(options.config))
+    elif options.preset is not None:
+        values.update(presets.read_preset(options.preset))
+    values.update(presets.parse_assignments(options.set))
+    for name in ("texture_size", "device"):
+        if getattr(options, name) is not None:
+            values[name] = getattr(options, name)
+    return Settings.from_dict(values)
+
+
+def _builder(options: argparse.Namespace) -> blend.BlendBuilder | None:
+    """What makes the .blend, looked for before the fit and not after it."""
+    if options.blend is None:
+        return None
+    builder = blend.find_builder(options.blender)
+    check_output(options.blend.absolute().parent)
+    return builder
+
+
+def _reconstruct(
+    options: argparse.Namespace, settings: Settings, builder: blend.BlendBuilder | None, console: Console
+) -> int:
+    with _Interrupts() as interrupts, WorkerProcess(Path(sys.executable)) as worker:
+        job = worker.start_job(options.input, options.output, settings.to_dict())
+        final = _follow(worker, job, interrupts, console)
+        if isinstance(final, Done) and builder is not None:
+            # The worker's memory is Blender's now.
+            worker.close()
+            if interrupts.count:
+                return CANCELLED
+            builder.build(Path(final.result), options.blend, lambda: interrupts.count > 0)
+            console.told(f"Written: {options.blend}")
+    return OK if isinstance(final, Done) else CANCELLED if isinstance(final, JobCancelled) else FAILED
+
+
+def _follow(worker: WorkerProcess, job: str, interrupts: _Interrupts, console: Console) -> Message:
+    """Show the worker's messages until the job's last one; a first interrupt cancels, a second ends the worker now."""
+    while True:
+        message = worker.wait(_TICK_SECONDS)
+        if interrupts.count == 1:
+            worker.cancel(job)
+        elif interrupts.count > 1:
+            worker.close(0.0)
+        if message is None:
+            continue
+        console.show(message)
+        if isinstance(message, Done | JobCancelled | Failed) and message.job in (job, ""):
+            return message
+
+
+def _check(console: Console) -> int:
+    with _Interrupts() as interrupts, WorkerProcess(Path(sys.executable)) as worker:
+        worker.send(CheckEngine())
+        while not interrupts.count:
+            message = worker.wait(_TICK_SECONDS)
+            if message is None or isinstance(message, Ready):
+                continue
+            console.show(message)
+            if isinstance(message, EngineStatus):
+                return OK if message.ok else FAILED
+            if isinstance(message, Failed):
+                return FAILED
+    return CANCELLED
+
+
+class _Interrupts:
+    """Counts Ctrl-C and terminations while the block runs, instead of dying of them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> _Interrupts:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self.count += 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
