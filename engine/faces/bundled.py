@@ -45,7 +45,7 @@ def _model(data: dict[str, NDArray[np.generic]], provenance: Path) -> FaceModel:
     """The model from the file's arrays."""
     quads = data["quads"].astype(np.int32)
     triangles, triangle_face, corner = split_quads(quads)
-    uv_face = data["uv_face"].astype(np.float32) / np.float32(65535)
+    uv_face = _uv(data, "uv_face")
     mirror = data["mirror_vertex"].astype(np.int32)
     masks = data["regions"].astype(np.float32) / np.float32(255)
     return FaceModel(
@@ -55,7 +55,7 @@ def _model(data: dict[str, NDArray[np.generic]], provenance: Path) -> FaceModel:
         triangles=triangles,
         triangle_face=triangle_face,
         uv_face=uv_face,
-        uv_original=data["uv_original"].astype(np.float32) / np.float32(65535),
+        uv_original=_uv(data, "uv_original"),
         triangle_uv=uv_face[triangle_face[:, None], corner],
         identity_basis=_unfold(data, mirror),
         expression_basis=_offsets(data, "expressions", "expression_step"),
@@ -76,6 +76,11 @@ def _model(data: dict[str, NDArray[np.generic]], provenance: Path) -> FaceModel:
 def _offsets(data: dict[str, NDArray[np.generic]], name: str, step: str) -> FloatArray:
     """Offsets in mm from whole multiples of a step."""
     return np.multiply(data[name], data[step], dtype=np.float32)
+
+
+def _uv(data: dict[str, NDArray[np.generic]], name: str) -> FloatArray:
+    """(F, 4, 2) UVs from whole multiples of the grid. In double precision, so that they come back as they were laid out."""
+    return np.divide(data[name], data["uv_grid"], dtype=np.float64).astype(np.float32)
 
 
 def _unfold(data: dict[str, NDArray[np.generic]], mirror: NDArray[np.int32]) -> FloatArray:

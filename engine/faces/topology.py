@@ -77,7 +77,8 @@ def vertex_normals(vertices: FloatArray, triangles: IntArray) -> FloatArray:
         for corner in range(3):
             total[:, axis] += np.bincount(triangles[:, corner], face[:, axis], len(vertices))
     length = np.linalg.norm(total, axis=1, keepdims=True)
-    return (total / np.maximum(length, 1e-20)).astype(np.float32)
+    normals: FloatArray = (total / np.maximum(length, 1e-20)).astype(np.float32)
+    return normals
 
 
 def edges(quads: IntArray) -> IntArray:
@@ -85,7 +86,8 @@ def edges(quads: IntArray) -> IntArray:
     rows = []
     for polygons in (quads[quads[:, 3] >= 0], quads[quads[:, 3] < 0, :3]):
         rows.append(np.stack([polygons, np.roll(polygons, -1, 1)], -1).reshape(-1, 2))
-    return np.unique(np.sort(np.concatenate(rows), 1), axis=0).astype(np.int32)
+    found: IntArray = np.unique(np.sort(np.concatenate(rows), 1), axis=0).astype(np.int32)
+    return found
 
 
 def vertex_adjacency(quads: IntArray, vertex_count: int) -> tuple[IntArray, IntArray]:

@@ -6,78 +6,91 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-
 from nextgenface.engine.faces.bundled import read
 from nextgenface.engine.faces.model import PART_NAMES, FaceModel, LandmarkEmbedding
 from nextgenface.engine.faces.topology import split_quads
+from numpy.typing import NDArray
 
+from .calibrate import calibrate
 from .cut import Cut, cut_head
 from .embedding import embed
-from .expressions import arkit_basis, mirrored_names
+from .expressions import ARKIT, arkit_basis, mirrored_names
 from .landmarks import point
+from .measures import Tape, report
 from .modes import Modes, align, symmetric_modes
 from .named import slider_basis
+from .provenance import facts_of, write_papers
 from .regions import region_masks
 from .sampling import Generator, make_generator
 from .source import Array, Source
 from .storage import write
+from .uv_layout import face_layout
+
+Masks = dict[str, NDArray[np.float32]]
 
 MODES = 100
 # In the alignment only the face counts; in the statistics the rest of the head counts this much, what is inside it less.
 OUTSIDE_FACE, INSIDE = 0.25, 0.05
-# How far the jaw is opened (part of jawOpen) to tell the lips' inner edges apart.
-PARTED = 0.25
 
 
 def build(source: Source, output: Path, samples: int, embedding: Path | None) -> FaceModel:
-    """Build the head and write its files into ``output``; returns what was written."""
+    """Build the head and write its files into ``output``; returns what was written, before it was rounded.
+
+    ``embedding`` is a head.npz whose landmarks are taken over; without it they are found, which needs MediaPipe.
+    """
     base = source.base()
     cut = cut_head(base, source, PART_NAMES)
     generator = make_generator(base, source, cut)
-    generator.scale = 1.09
-    frame = _to_frame(cut, generator.average())
-    regions = region_masks(cut, frame, source)
-    modes = statistics(cut, generator, frame, regions, samples)
-    model = _model(source, cut, generator, modes, regions)
-    open_mouth = PARTED * model.expression_basis[model.expression_names.index("jawOpen")].astype(np.float64)
-    spots = read(embedding).landmarks["mediapipe"] if embedding else embed(cut, modes.mean, regions, open_mouth)
-    model = replace(model, landmarks={"mediapipe": spots})
+    tape = Tape(cut, to_frame(cut, generator.average()))
+    calibrate(generator, tape)
+    frame = to_frame(cut, generator.average())
+    heads = aligned_heads(cut, generator, frame, region_masks(cut, frame, source), samples)
+    modes = _modes(cut, heads, region_masks(cut, frame, source))
+    regions = region_masks(cut, modes.mean, source)
+    layout = face_layout(modes.mean, cut.quads, cut.part, cut.mirror)
+    model = _model(source, cut, generator, modes, regions, layout.uv)
+    model = replace(model, landmarks={"mediapipe": _landmarks(cut, modes, model, embedding)})
     output.mkdir(parents=True, exist_ok=True)
     size = write(output / "head.npz", model, modes.parity)
-    print(
-        f"{output / 'head.npz'}: {size / 1e6:.2f} MB, {100 * modes.kept:.2f} % of the variance in {len(modes.basis)} modes"
-    )
+    write_papers(output, source, facts_of(samples, generator, modes, report(tape, heads), layout.figures, size))
     return model
 
 
-def statistics(
-    cut: Cut, generator: Generator, frame: Array, regions: dict[str, NDArray[np.float32]], samples: int
-) -> Modes:
-    """Draw heads, align them on the face to ``frame`` and find their modes."""
+def aligned_heads(cut: Cut, generator: Generator, frame: Array, regions: Masks, samples: int) -> NDArray[np.float32]:
+    """(samples, V, 3) mm: heads drawn at random and laid rigidly, without scaling, on the face of ``frame`` (V, 3)."""
     heads = generator.heads(samples)
-    face = regions["face"].astype(np.float64)
-    align(heads, frame, face + 1e-9)
-    skin = cut.vertices_of(cut.part == PART_NAMES.index("skin")) & ~cut.vertices_of(cut.socket)
-    weight = np.where(skin, OUTSIDE_FACE + (1 - OUTSIDE_FACE) * face, INSIDE)
-    return symmetric_modes(heads, cut.mirror, weight, MODES)
+    align(heads, frame, regions["face"].astype(np.float64) + 1e-9)
+    return heads
 
 
-def _to_frame(cut: Cut, head: Array) -> Array:
-    """``head`` moved to where the origin is between the ears."""
+def to_frame(cut: Cut, head: Array) -> Array:
+    """``head`` (V, 3) moved to where the origin is between the ears."""
     return head - point(cut, head, "tragion") * (0.0, 1.0, 1.0)
 
 
+def _modes(cut: Cut, heads: NDArray[np.float32], regions: Masks) -> Modes:
+    """The heads' principal components, the face counting most."""
+    weight = np.where(cut.outer_skin, OUTSIDE_FACE + (1 - OUTSIDE_FACE) * regions["face"], INSIDE)
+    return symmetric_modes(heads, cut.mirror, weight, MODES)
+
+
+def _landmarks(cut: Cut, modes: Modes, model: FaceModel, embedding: Path | None) -> LandmarkEmbedding:
+    """MediaPipe's points, found or taken over."""
+    if embedding is not None:
+        return read(embedding).landmarks["mediapipe"]
+    jaw_open = model.expression_basis[model.expression_names.index("jawOpen")].astype(np.float64)
+    return embed(cut, modes.mean, model.regions, jaw_open)
+
+
 def _model(
-    source: Source, cut: Cut, generator: Generator, modes: Modes, regions: dict[str, NDArray[np.float32]]
+    source: Source, cut: Cut, generator: Generator, modes: Modes, regions: Masks, uv: NDArray[np.float32]
 ) -> FaceModel:
     """The model without landmarks."""
     names, expressions, missing = arkit_basis(source, cut, generator.scale)
-    print(f"ARKit units: {len(names)}, missing: {missing or 'none'}")
+    print(f"ARKit units: {len(names)} of {len(ARKIT)}, missing: {missing or 'none'}")
     slider_names, sliders = slider_basis(source, cut, generator.macro, generator.scale)
     quads = cut.quads.astype(np.int32)
     triangles, triangle_face, corner = split_quads(quads)
-    uv = cut.uvs.astype(np.float32)
     nowhere: dict[str, LandmarkEmbedding] = {}
     return FaceModel(
         name="bundled",
@@ -86,7 +99,7 @@ def _model(
         triangles=triangles,
         triangle_face=triangle_face,
         uv_face=uv,
-        uv_original=uv,
+        uv_original=cut.uvs.astype(np.float32),
         triangle_uv=uv[triangle_face[:, None], corner],
         identity_basis=modes.basis.astype(np.float32),
         expression_basis=expressions.astype(np.float32),

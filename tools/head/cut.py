@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from nextgenface.engine.faces.topology import edges
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
@@ -53,6 +54,33 @@ class Cut:
         full = np.zeros((max(int(index.max(initial=0)), int(self.original.max())) + 1, 3))
         full[index] = values
         return full[self.original]
+
+    @property
+    def outer_skin(self) -> NDArray[np.bool_]:
+        """(V,) True on the skin that is seen: without the linings of mouth and eye sockets."""
+        return self.vertices_of((self.part == self.part_names.index("skin")) & ~self.socket)
+
+    @property
+    def mouth_rim(self) -> NDArray[np.bool_]:
+        """(V,) True where the lips' skin ends, inside the mouth's opening."""
+        return self.outer_skin & self.vertices_of((self.part == self.part_names.index("mouth")) & ~self.socket)
+
+    @property
+    def lid_rim(self) -> NDArray[np.bool_]:
+        """(V,) True where the lids' skin ends, against the eyeball."""
+        return self.outer_skin & self.vertices_of(self.socket)
+
+    def rings(self, start: NDArray[np.bool_], count: int) -> Ints:
+        """(V,) how many edges of the outer skin lead from ``start``: 0 there, ``count`` + 1 where it is further."""
+        ring = np.where(start, 0, count + 1)
+        pairs = edges(self.quads.astype(np.int32))
+        first, second = pairs[self.outer_skin[pairs].all(1)].T
+        for step in range(1, count + 1):
+            reached = np.zeros(len(ring), bool)
+            reached[second[ring[first] == step - 1]] = True
+            reached[first[ring[second] == step - 1]] = True
+            ring = np.where(reached & (ring > step), step, ring)
+        return ring
 
     def vertices_of(self, faces: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(V,) True where a vertex belongs to one of ``faces``, an (F,) mask."""

@@ -12,22 +12,24 @@ POINTS = {
     "sellion": 132,
     "pronasale": 5054,
     "subnasale": 343,
+    "stomion": 537,
     "menton": 732,
     "opisthocranion": 962,
     "tragion": 12178,
     "gonion": 7692,
     "cheilion": 10404,
     "alare": 11673,
-    "endocanthion": 7795,
-    "exocanthion": 7782,
+    "endocanthion": 11488,
+    "exocanthion": 6802,
     "euryon": 7565,
     "frontotemporale": 7030,
 }
 
 
-def point(cut: Cut, heads: Array, name: str) -> Array:
-    """(..., 3) the point ``name`` of (..., V, 3) heads."""
-    return heads[..., int(np.searchsorted(cut.original, POINTS[name])), :]
+def point(cut: Cut, heads: Array, name: str, *, mirrored: bool = False) -> Array:
+    """(..., 3) the point ``name`` of (..., V, 3) heads, or the one on the other side."""
+    row = int(np.searchsorted(cut.original, POINTS[name]))
+    return np.asarray(heads[..., cut.mirror[row] if mirrored else row, :])
 
 
 def part_centre(cut: Cut, heads: Array, part: str) -> Array:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-
 from nextgenface.engine.faces.topology import vertex_normals
+from numpy.typing import NDArray
 
 from .source import Array
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
-
 from nextgenface.engine.faces.topology import edges, vertex_normals
+from numpy.typing import NDArray
 
 from .cut import Cut
 from .landmarks import part_centre, point
@@ -38,7 +37,7 @@ class _Painter:
     def __init__(self, cut: Cut, mean: Array, source: Source) -> None:
         self.cut, self.mean, self.source = cut, mean, source
         self.x, self.y, self.z = np.abs(mean[:, 0]), mean[:, 1], mean[:, 2]
-        self.outer = cut.vertices_of((cut.part == cut.part_names.index("skin")) & ~cut.socket)
+        self.outer = cut.outer_skin
         self.normals = vertex_normals(mean.astype(np.float32), _triangles(cut)).astype(np.float64)
         self.eye = part_centre(cut, mean, "eye_left")
         self.edges = edges(cut.quads.astype(np.int32))
@@ -55,10 +54,6 @@ class _Painter:
             size = np.maximum(size, moved / moved.max())
         return np.maximum(size, size[self.cut.mirror])
 
-    def rim(self, lining: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """(V,) where the outer skin meets a lining, given by an (F,) mask: the lids' edges, the lips' inner edge."""
-        return self.outer & self.cut.vertices_of(lining)
-
     def smooth(self, mask: Array, rounds: int) -> Array:
         """``mask`` averaged with its neighbours' some times."""
         for _ in range(rounds):
@@ -67,22 +62,9 @@ class _Painter:
             mask = (mask + total / np.maximum(np.bincount(self.edges.ravel(), minlength=len(mask)), 1)) / 2
         return mask
 
-    def rings(self, start: NDArray[np.bool_], count: int) -> NDArray[np.int64]:
-        """(V,) how many edges on the outer skin lead from ``start``: 0 there, ``count`` + 1 where it is further."""
-        ring = np.where(start, 0, count + 1)
-        inside = self.outer[self.edges].all(1)
-        first, second = self.edges[inside].T
-        for step in range(1, count + 1):
-            reached = np.zeros(len(ring), bool)
-            reached[second[ring[first] == step - 1]] = True
-            reached[first[ring[second] == step - 1]] = True
-            ring = np.where(reached & (ring > step), step, ring)
-        return ring
-
     def lips(self) -> Array:
         volume = self.support("mouth/mouth-upperlip-volume-incr", "mouth/mouth-lowerlip-volume-incr")
-        rim = self.rim((self.cut.part == self.cut.part_names.index("mouth")) & ~self.cut.socket)
-        return np.maximum(step(0.04, 0.2, volume) * self.outer, rim)
+        return np.maximum(step(0.06, 0.25, volume), self.cut.rings(self.cut.mouth_rim, 2) <= 2)
 
     def nose(self) -> Array:
         width = step(0.1, 0.5, self.support("nose/nose-scale-horiz-incr", "nose/nose-volume-incr"))
@@ -98,8 +80,8 @@ class _Painter:
         return stroke(np.stack([self.x, self.y], 1), path, width, 3.0) * (self.z > self.eye[2] - 15)
 
     def eyelids(self) -> Array:
-        ring = self.rings(self.rim(self.cut.socket), 6)
-        return np.interp(ring, [0, 3, 6], [1.0, 1.0, 0.0])
+        ring = self.cut.rings(self.cut.lid_rim, 7)
+        return np.interp(ring, [0, 4, 7], [1.0, 1.0, 0.0])
 
     def eye_sockets(self) -> Array:
         dx, dy = self.x - self.eye[0], self.y - self.eye[1]

@@ -17,6 +17,25 @@ SIDE_SHARE = 0.25
 # Sideways shifts of nose, mouth and neck are asymmetries too.
 SIDEWAYS = ("nose-trans-out", "mouth-trans-out")
 ASYMMETRY_SD = 0.12
+# MakeHuman's macro targets let the head's size run far beyond people's, so it is taken out of them and drawn by itself. Lengths
+# of the head correlate by about 0.4 at standard deviations of about 5 %: 0.05 x sqrt(0.4) is about 0.03, of which the difference
+# between men and women, 5 % in the NIOSH survey's lengths, is a part.
+SIZE_SD, SEX_SIZE = 0.026, 0.05
+# By the sliders' folder. Mouth and nose have two dozen sliders each, so that each of theirs moves little.
+FIRST_SPREAD = {
+    "head": 0.14,
+    "forehead": 0.12,
+    "eyebrows": 0.25,
+    "eyes": 0.2,
+    "nose": 0.17,
+    "mouth": 0.15,
+    "chin": 0.22,
+    "cheek": 0.25,
+    "ears": 0.2,
+    "neck": 0.15,
+}
+# No slider goes beyond this multiple of MakeHuman's own end.
+LIMIT = 1.3
 
 
 @dataclass
@@ -24,7 +43,7 @@ class Generator:
     """Everything that a head can be made of.
 
     ``scale`` takes hm08's size to people's, ``offset`` (D,) is the slider setting of the average head and ``spread`` (D,) the
-    sliders' standard deviations.
+    sliders' standard deviations. Heads also differ in size as a whole.
     """
 
     base: Array
@@ -39,12 +58,15 @@ class Generator:
         """(count, V, 3) float32 mm in hm08's place, of ``count`` people drawn at random."""
         rng = np.random.default_rng(seed)
         people, values, lopsided = self.draw(rng, count)
+        size = np.exp(rng.normal(0.0, SIZE_SD, count) + SEX_SIZE * (people.male - 0.5)) * self.scale
         result = np.empty((count, *self.base.shape), np.float32)
         for start in range(0, count, 200):
             rows = slice(start, start + 200)
             some = People(**{name: getattr(people, name)[rows] for name in vars(people)})
-            delta = self.macro.deltas(some) + self.details.deltas(values[rows]) + self.asymmetry.deltas(lopsided[rows])
-            result[rows] = (self.base + delta) * self.scale
+            plain = self.base + self.macro.deltas(some)
+            plain *= (self.size / head_size(plain))[:, None, None]
+            delta = self.details.deltas(values[rows]) + self.asymmetry.deltas(lopsided[rows])
+            result[rows] = (plain + delta) * size[rows, None, None]
         return result
 
     def draw(self, rng: np.random.Generator, count: int) -> tuple[People, Array, Array]:
@@ -54,12 +76,22 @@ class Generator:
         single = np.array([s.less is None for s in self.details.sliders])
         values = np.where(single, np.abs(values), values) + self.offset
         lopsided = rng.normal(0.0, ASYMMETRY_SD, (count, len(self.asymmetry.sliders)))
-        return people, np.clip(values, -1.5, 1.5), np.clip(lopsided, -1.0, 1.0)
+        return people, np.clip(values, -LIMIT, LIMIT), np.clip(lopsided, -1.0, 1.0)
 
     def average(self) -> Array:
         """(V, 3) mm, the average person without any random part."""
-        delta = self.macro.deltas(average_person())[0] + self.details.deltas(self.offset[None])[0]
-        return (self.base + delta) * self.scale
+        plain = self.base + self.macro.deltas(average_person())[0]
+        return np.asarray((plain + self.details.deltas(self.offset[None])[0]) * self.scale)
+
+    @property
+    def size(self) -> float:
+        """`head_size` of the average person before ``scale``."""
+        return float(head_size(self.base + self.macro.deltas(average_person()))[0])
+
+
+def head_size(heads: Array) -> Array:
+    """(n,) mm: the root mean square distance of (n, V, 3) heads' vertices from their centroid."""
+    return np.asarray(np.sqrt(heads.var(1).sum(-1)))
 
 
 def make_generator(base: BaseMesh, source: Source, cut: Cut) -> Generator:
@@ -77,12 +109,10 @@ def make_generator(base: BaseMesh, source: Source, cut: Cut) -> Generator:
 
 
 def first_spread(slider: Slider) -> float:
-    """The standard deviation of a slider before calibration; 1 is the slider's end."""
+    """The standard deviation of a slider before calibration; 1 is the slider's end, far beyond common faces."""
     if slider.name in SIDEWAYS:
         return 0.05
-    if slider.less is None:
-        return 0.2
-    return 0.3
+    return FIRST_SPREAD[slider.more.split("/")[0]] * (0.6 if slider.less is None else 1.0)
 
 
 def _people(rng: np.random.Generator, count: int) -> People:

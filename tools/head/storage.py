@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-
 from nextgenface.engine.faces.model import FaceModel
+from numpy.typing import NDArray
 
 # Offsets are stored as whole multiples of these, so they are off by half of it at most.
 IDENTITY_STEP_MM = 0.02
 EXPRESSION_STEP_MM = 0.01
+# As in `uv_layout`: even, so that 0.5, the line of symmetry, is stored without loss.
+UV_GRID = 65534
 
 
 def write(path: Path, model: FaceModel, parity: NDArray[np.int8]) -> int:
@@ -22,6 +23,7 @@ def write(path: Path, model: FaceModel, parity: NDArray[np.int8]) -> int:
         "quads": model.quads.astype(np.int16),
         "uv_face": _uv(model.uv_face),
         "uv_original": _uv(model.uv_original),
+        "uv_grid": np.float64(UV_GRID),
         "identity_half": _steps(model.identity_basis[:, half], IDENTITY_STEP_MM),
         "identity_step": np.float32(IDENTITY_STEP_MM),
         "identity_parity": parity.astype(np.int8),
@@ -50,4 +52,4 @@ def _steps(offsets: NDArray[np.float32], step: float) -> NDArray[np.int16]:
 
 def _uv(uv: NDArray[np.float32]) -> NDArray[np.uint16]:
     """UVs in [0, 1] as 16 bit numbers."""
-    return np.rint(np.clip(uv, 0.0, 1.0).astype(np.float64) * 65535).astype(np.uint16)
+    return np.rint(np.clip(uv, 0.0, 1.0).astype(np.float64) * UV_GRID).astype(np.uint16)
