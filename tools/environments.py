@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import venv
 from collections.abc import Sequence
 from pathlib import Path
@@ -104,16 +105,23 @@ def create(folder: Path) -> None:
 
 
 def _pip_from_debian(folder: Path) -> None:
-    """Put pip into the environment with the pip wheel of Debian's own package, unpacked privately."""
+    """Put pip into the environment with the pip wheel of Debian's own packages, unpacked privately."""
+    advice = "Run: apt-get install python3.11-venv"
     try:
-        unpacked = system_libraries.fetch_packages(["python3-pip-whl"], ROOT)
+        # Ubuntu 22.04's pip needs distutils, which its Python leaves out as well.
+        unpacked = system_libraries.fetch_packages(["python3-pip-whl", "python3-distutils"], ROOT)
     except system_libraries.FetchError as error:
-        raise SetupError(
-            f"This Python has neither ensurepip nor pip, and {error} Run: apt-get install python3.11-venv"
-        ) from error
+        raise SetupError(f"This Python has neither ensurepip nor pip, and {error} {advice}") from error
+    finally:
+        system_libraries.drop_lists(ROOT)
     wheels = sorted(unpacked.glob("usr/share/python-wheels/pip-*.whl"))
-    if not wheels or not runs(python_in(folder), wheels[-1] / "pip", "install", "pip"):
-        raise SetupError("This Python has neither ensurepip nor pip. Run: apt-get install python3.11-venv")
+    command = [python_in(folder), wheels[-1] / "pip" if wheels else "pip", "install", "--quiet", "pip"]
+    library = unpacked / "usr/lib/python3.11"
+    # Debian keeps this package's __init__.py in one place and the rest of it in the other; Python wants them together.
+    shutil.copytree(Path(sysconfig.get_path("stdlib")) / "distutils", library / "distutils", dirs_exist_ok=True)
+    environment = {**clean_environment(), "PYTHONPATH": str(library)}
+    if subprocess.run(command, env=environment).returncode != 0:
+        raise SetupError(f"This Python has neither ensurepip nor pip. {advice}")
 
 
 def pip_install(folder: Path, *arguments: str | Path) -> None:

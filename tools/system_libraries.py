@@ -58,8 +58,7 @@ def complete(folder: Path, modules: Sequence[str], root: Path) -> list[str]:
             told += missing
             fetch_packages(packages_for(missing), root)
     finally:
-        # apt's lists are far larger than the libraries.
-        shutil.rmtree(root / FOLDER / "apt", ignore_errors=True)
+        drop_lists(root)
     preload(folder, found)
     return told
 
@@ -113,6 +112,11 @@ def fetch_packages(packages: Sequence[str], root: Path) -> Path:
             raise FetchError(f"{archive.name} could not be unpacked.")
         archive.unlink()
     return unpacked
+
+
+def drop_lists(root: Path) -> None:
+    """Remove apt's lists, which are far larger than what was fetched with them."""
+    shutil.rmtree(root / FOLDER / "apt", ignore_errors=True)
 
 
 def _apt(folder: Path, *arguments: str) -> None:
