@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,45 +57,61 @@ def flipped(quads: Ints, uv: Array) -> int:
     return int((twice_area(uv.reshape(-1, 2), triangles) <= 0).sum())
 
 
-def covered(triangles: Array, size: int) -> Iterator[tuple[Ints, Ints, Array]]:
-    """Pixel centres strictly inside each triangle (T, 3, 2), given in [0, 1]: batches of triangle, pixel, weights (n, 3).
+def _spans(triangles: Array, size: int) -> tuple[Ints, Ints, Ints, Ints]:
+    """Rows of pixel centres inside triangles (T, 3, 2), given in [0, 1]: triangle, row, first column, column after the last.
+
+    Edges are walked from their lower end in both of their triangles, so that a centre on an edge never counts twice.
+    """
+    order = np.argsort(triangles[:, :, 1], axis=1, kind="stable")
+    corner = np.take_along_axis(triangles, order[:, :, None], 1) * size - 0.5
+    low = np.clip(np.floor(corner[:, 0, 1]) + 1, 0, size).astype(np.int64)
+    high = np.clip(np.ceil(corner[:, 2, 1]), 0, size).astype(np.int64)
+    count = np.maximum(high - low, 0)
+    row = np.repeat(np.arange(len(triangles)), count)
+    y = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + low[row]
+    a, b, c = (corner[row, k] for k in range(3))
+    upper = (y >= b[:, 1])[:, None]
+    one, other = _crossing(a, c, y), _crossing(np.where(upper, b, a), np.where(upper, c, b), y)
+    first = np.clip(np.floor(np.minimum(one, other)) + 1, 0, size).astype(np.int64)
+    last = np.clip(np.ceil(np.maximum(one, other)), 0, size).astype(np.int64)
+    keep = last > first
+    return row[keep], y[keep], first[keep], last[keep]
+
+
+def _crossing(low: Array, high: Array, y: Ints) -> Array:
+    """(n,) where edges from ``low`` (n, 2) to ``high`` cross the heights ``y``."""
+    rise = high[:, 1] - low[:, 1]
+    share = np.where(rise > 0, (y - low[:, 1]) / np.where(rise > 0, rise, 1.0), 0.0)
+    return np.asarray(low[:, 0] + share * (high[:, 0] - low[:, 0]))
+
+
+def covered(triangles: Array, size: int) -> tuple[Ints, Ints, Array]:
+    """Pixel centres inside triangles (T, 3, 2), given in [0, 1]: triangle (n,), pixel (n,), the corners' weights (n, 3).
 
     Pixels are row * size + column, row 0 at v = 0.
     """
-    low = np.clip(np.ceil(triangles.min(1) * size - 0.5), 0, size).astype(np.int64)
-    high = np.clip(np.floor(triangles.max(1) * size - 0.5) + 1, 0, size).astype(np.int64)
-    extent = np.maximum(high - low, 0)
-    count = extent.prod(1)
-    batch = np.cumsum(count) // 4_000_000
-    for number in np.unique(batch):
-        rows = np.flatnonzero((batch == number) & (count > 0))
-        yield _inside(triangles, rows, low, extent, size)
-
-
-def _inside(triangles: Array, rows: Ints, low: Ints, extent: Ints, size: int) -> tuple[Ints, Ints, Array]:
-    count = extent[rows].prod(1)
-    row = np.repeat(rows, count)
-    step = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    x = low[row, 0] + step % extent[row, 0]
-    y = low[row, 1] + step // extent[row, 0]
+    row, y, first, last = _spans(triangles, size)
+    count = last - first
+    x = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count - first, count)
+    row, y = np.repeat(row, count), np.repeat(y, count)
     point = (np.stack([x, y], 1) + 0.5) / size
     a, b, c = (triangles[row, k] - point for k in range(3))
     weights = np.stack([_cross(b, c), _cross(c, a), _cross(a, b)], 1)
-    total = weights.sum(1)
-    keep = (weights * np.sign(total)[:, None] > 0).all(1)
-    return row[keep], (y * size + x)[keep], weights[keep] / total[keep, None]
+    return row, y * size + x, weights / weights.sum(1, keepdims=True)
 
 
 def _cross(a: Array, b: Array) -> Array:
     return np.asarray(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
 
 
-def cover_count(uv: Array, size: int) -> NDArray[np.int32]:
+def cover_count(uv: Array, size: int) -> NDArray[np.int64]:
     """(size, size) how many triangles (T, 3, 2) cover each texel's centre; row 0 is v = 0."""
-    count = np.zeros(size * size, np.int32)
-    for _, pixel, _ in covered(uv, size):
-        count += np.bincount(pixel, minlength=size * size).astype(np.int32)
-    return count.reshape(size, size)
+    _, y, first, last = _spans(uv, size)
+    width = size + 1
+    change = np.bincount(y * width + first, minlength=size * width) - np.bincount(
+        y * width + last, minlength=size * width
+    )
+    return np.asarray(np.cumsum(change.reshape(size, width)[:, :-1], 1))
 
 
 def visible_share(corners: Array, direction: Array, size: int = 512) -> Array:
@@ -110,13 +124,10 @@ def visible_share(corners: Array, direction: Array, size: int = 512) -> Array:
     facing = np.flatnonzero(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) @ direction > 0)
     flat, depth = corners[facing] @ frame[1:].T, corners[facing] @ direction
     low, extent = flat.min((0, 1)), float(np.ptp(flat, axis=(0, 1)).max())
+    row, pixel, weights = covered((flat - low) / extent, size)
+    z = (weights * depth[row]).sum(1)
     nearest = np.full(size * size, -np.inf)
-    hits = []
-    for row, pixel, weights in covered((flat - low) / extent, size):
-        z = (weights * depth[row]).sum(1)
-        np.maximum.at(nearest, pixel, z)
-        hits.append((row, pixel, z))
-    row, pixel, z = (np.concatenate(parts) for parts in zip(*hits, strict=True))
+    np.maximum.at(nearest, pixel, z)
     # What lies this little behind counts as seen: the neighbour across a shared edge does not hide it.
     seen = np.bincount(row, z > nearest[pixel] - 0.003 * extent, len(facing))
     total = np.bincount(row, minlength=len(facing))

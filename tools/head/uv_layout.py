@@ -112,12 +112,10 @@ def _halves(vertices: Array, quads: Ints, mirror: Ints) -> tuple[Ints, Ints, Int
     wrong = (vertices[closed][:, :, 0] * np.where(left, 1, -1)[:, None] < -1e-3) & (mirror[closed] != closed)
     if wrong.any():
         raise ValueError(f"{wrong.any(1).sum()} polygons cross the midline.")
-    image = np.sort(mirror[closed[left]], 1)
-    right_rows = np.flatnonzero(~left)
-    known = {tuple(row): polygon for row, polygon in zip(np.sort(closed[~left], 1).tolist(), right_rows, strict=True)}
-    other = np.array([known.get(tuple(row), -1) for row in image.tolist()])
-    if (other < 0).any() or len(other) != len(right_rows):
-        raise ValueError(f"{(other < 0).sum()} polygons have no mirror image.")
+    right = {frozenset(closed[row].tolist()): row for row in np.flatnonzero(~left)}
+    other = np.array([right.get(frozenset(row), -1) for row in mirror[closed[left]].tolist()])
+    if (other < 0).any() or len(other) != len(right):
+        raise ValueError(f"{max((other < 0).sum(), len(right) - len(other))} polygons have no mirror image.")
     same = mirror[closed[left]][:, None, :] == closed[other][:, :, None]
     return np.flatnonzero(left), other, same.argmax(2)
 
