@@ -21,7 +21,7 @@ JAW_SLOPE = 0.3
 # How much of the helix's distance behind the tragus, in the same unit.
 BEFORE_EAR = 0.4
 # Drawn size outside of the face, and of pockets in the face that light hardly reaches (nostrils).
-OUTSIDE, POCKET = 0.31, 0.35
+OUTSIDE, POCKET = 0.30, 0.35
 # Folds outside of the face are the ears: they get more room than the scalp.
 EAR = 2.5
 # Distortion outside of the face counts so much less.
