@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import io
 import logging
 import os
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TextIO
 
 _KEPT = 20
 
@@ -58,9 +60,15 @@ def redirect_output(path: Path) -> None:
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
-    # A process without a console (pythonw) has no sys.stdout; prints must not fail there.
-    sys.stdout = open(1, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
+    sys.stdout, sys.stderr = _line_by_line(sys.stdout, 1), _line_by_line(sys.stderr, 2)
     faulthandler.enable(sys.stderr)
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     logging.basicConfig(level=logging.INFO, format=form, stream=sys.stderr, force=True)
+
+
+def _line_by_line(stream: TextIO | None, descriptor: int) -> TextIO:
+    """A text stream that keeps nothing back; a new one in a process without a console (pythonw), which has none."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding="utf-8", errors="replace", line_buffering=True)
+        return stream
+    return open(descriptor, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)

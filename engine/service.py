@@ -13,7 +13,6 @@ import logging
 import os
 import queue
 import signal
-import site
 import sys
 import tempfile
 import threading
@@ -128,8 +127,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log = options.log or logs.new_log()
     with contextlib.suppress(OSError):
         logs.redirect_output(log)
-    for folder in options.packages:
-        _add_packages(folder)
     sweep(Path(tempfile.gettempdir()), TEMPORARY_PREFIX)
     temp = OwnedFolder(Path(tempfile.gettempdir()), TEMPORARY_PREFIX)
     channel = Channel(events)
@@ -145,7 +142,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="worker", description="NextGenFace's engine; see engine/protocol.py.")
     parser.add_argument("--log", type=Path, help="file that everything printed goes to; a new one by default")
-    parser.add_argument("--packages", type=Path, action="append", default=[], help="folder of the engine's packages")
     parser.add_argument("--idle-minutes", type=float, default=15.0, help="end after so long without a job; 0: never")
     parser.add_argument("--die-with-parent", action="store_true", help="Linux: be killed when the starter dies")
     parser.add_argument(
@@ -185,13 +181,6 @@ def _private_streams() -> tuple[int, int]:
     os.dup2(nothing, 1)
     os.close(nothing)
     return requests, events
-
-
-def _add_packages(folder: Path) -> None:
-    """Put a private folder of packages, with its .pth files, before everything else."""
-    before = len(sys.path)
-    site.addsitedir(str(folder))
-    sys.path[:] = sys.path[before:] + sys.path[:before]
 
 
 def _die_with_parent() -> None:

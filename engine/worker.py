@@ -6,8 +6,10 @@ It needs no install: it makes the package known by its place on the disk. All th
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import importlib.util
+import site
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,9 +34,26 @@ def _engine_package() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve requests on standard input until it closes; the exit status."""
+    """Serve requests on standard input until it closes; the exit status.
+
+    ``--packages FOLDER`` (again and again) names private folders of packages, searched first; the other options are
+    `service`'s.
+    """
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--packages", action="append", default=[])
+    options, others = parser.parse_known_args(arguments)
+    # Before the import of the service, which needs them.
+    for folder in options.packages:
+        _add_packages(folder)
     service = importlib.import_module(f"{_engine_package()}.service")
-    return int(service.main(arguments))
+    return int(service.main(others))
+
+
+def _add_packages(folder: str) -> None:
+    """Put a folder, and what its .pth files name, before everything else."""
+    before = len(sys.path)
+    site.addsitedir(folder)
+    sys.path[:] = sys.path[before:] + sys.path[:before]
 
 
 if __name__ == "__main__":
