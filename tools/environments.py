@@ -73,6 +73,15 @@ def mark_current(folder: Path, recipe: str) -> None:
     (folder / STAMP).write_text(_digest(recipe, folder))
 
 
+def once(folder: Path, part: str, recipe: str, *arguments: str | Path) -> None:
+    """Have pip install ``arguments``, a ``part`` of the environment ``folder``, unless that was done with this recipe."""
+    stamp = folder / f"nextgenface-{part}.txt"
+    if stamp.is_file() and stamp.read_text() == _digest(recipe, folder):
+        return
+    pip_install(folder, *arguments)
+    stamp.write_text(_digest(recipe, folder))
+
+
 def _digest(recipe: str, folder: Path) -> str:
     # An environment does not survive being moved, so its place is part of what it is.
     return hashlib.sha256(f"{folder}\n{sys.version}\n{recipe}".encode()).hexdigest()

@@ -20,8 +20,6 @@ ENGINE = ROOT / ".venv"
 WHEELS = ROOT / "wheels"
 TORCH_INDEX = "NEXTGENFACE_TORCH_INDEX"
 ENGINE_MODULES = ("numpy", "scipy", "cv2", "PIL", "torch", "drjit", "mitsuba", "mediapipe")
-# The engine's own code is installed in place, so its recipe changes only with what pip reads of it.
-PROJECT_FILES = ("pyproject.toml", "__init__.py")
 
 
 def engine(with_tests: bool = False) -> Path:
@@ -31,8 +29,10 @@ def engine(with_tests: bool = False) -> Path:
         say("Setting up the engine in .venv (about 1.5 GB, a few minutes)")
         _fill_engine()
         environments.mark_current(ENGINE, recipe)
+    _install_project(ENGINE)
     if with_tests:
-        _add_test_packages()
+        tests = WHEELS / "test.txt"
+        environments.once(ENGINE, "tests", _recipe("test.txt"), "-r", tests, "--constraint", WHEELS / "engine.txt")
     return environments.python_in(ENGINE)
 
 
@@ -43,7 +43,6 @@ def _fill_engine() -> None:
     say("    MediaPipe")
     # pip has no such option for a single package, hence the second call.
     environments.pip_install(ENGINE, "--no-deps", "-r", WHEELS / "mediapipe.txt")
-    environments.pip_install(ENGINE, "--no-deps", "--editable", ROOT)
     environments.need_imports(ENGINE, ENGINE_MODULES)
 
 
@@ -52,14 +51,10 @@ def _torch_options() -> list[str]:
     return ["--extra-index-url", index] if index else []
 
 
-def _add_test_packages() -> None:
-    stamp = ENGINE / "nextgenface-tests.txt"
-    wanted = (WHEELS / "test.txt").read_text()
-    if stamp.is_file() and stamp.read_text() == wanted:
-        return
-    say("    the test packages")
-    environments.pip_install(ENGINE, "-r", WHEELS / "test.txt", "--constraint", WHEELS / "engine.txt")
-    stamp.write_text(wanted)
+def _install_project(folder: Path) -> None:
+    """Install this checkout in place, again only if what pip reads of it has changed."""
+    recipe = "".join((ROOT / name).read_text() for name in ("pyproject.toml", "__init__.py"))
+    environments.once(folder, "project", recipe, "--no-deps", "--editable", ROOT)
 
 
 def blender_versions() -> list[str]:
@@ -92,15 +87,14 @@ def blender(series: str) -> Path:
         environments.create(folder)
         environments.pip_install(folder, pin)
         environments.pip_install(folder, "pytest", "--constraint", WHEELS / "test.txt")
-        environments.pip_install(folder, "--no-deps", "--editable", ROOT)
         environments.need_imports(folder, ["bpy"])
         environments.mark_current(folder, recipe)
+    _install_project(folder)
     return environments.python_in(folder)
 
 
 def _recipe(*lists: str) -> str:
-    texts = [(WHEELS / name).read_text() for name in lists] + [(ROOT / name).read_text() for name in PROJECT_FILES]
-    return "\n".join(texts) + os.environ.get(TORCH_INDEX, "")
+    return "\n".join((WHEELS / name).read_text() for name in lists) + os.environ.get(TORCH_INDEX, "")
 
 
 def main() -> int:

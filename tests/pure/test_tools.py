@@ -59,6 +59,14 @@ def test_an_environment_does_not_survive_being_moved(tmp_path):
     assert not environments.is_current(moved, "one")
 
 
+def test_a_part_is_installed_once_per_recipe(monkeypatch, tmp_path):
+    installed = []
+    monkeypatch.setattr(environments, "pip_install", lambda folder, *arguments: installed.append(arguments))
+    for recipe in ("one", "one", "two"):
+        environments.once(tmp_path, "tests", recipe, recipe)
+    assert installed == [("one",), ("two",)]
+
+
 def test_another_python_is_refused(monkeypatch):
     monkeypatch.setattr(environments.sys, "version_info", (3, 12, 1))
     with pytest.raises(environments.SetupError, match=r"needs Python 3\.11"):
