@@ -19,6 +19,7 @@ from environments import ROOT, SetupError, say
 
 PORTRAIT = ROOT / "tests/data/astronaut.png"
 COMMAND = "nextgenface-reconstruct"
+SIDE_BY_SIDE = "cycles_beside_photo.png"
 
 
 class DemoError(Exception):
@@ -31,8 +32,8 @@ def reconstruct(photo: Path, output: Path) -> None:
     run(environments.command_in(setup_engine.ENGINE, COMMAND), "--input", photo, "--output", output)
 
 
-def build_in_blender(photo: Path, output: Path) -> None:
-    """Write the .blend, render it with Cycles and lay the render beside ``photo``; raise `DemoError` or `SetupError`."""
+def build_in_blender(output: Path) -> None:
+    """Write the .blend, render it with Cycles and lay the render beside the photo; raise `DemoError` or `SetupError`."""
     blender = setup_engine.blender(setup_engine.default_blender())
     blend, render = output / "face.blend", output / "cycles.png"
     say("Building the .blend")
@@ -40,7 +41,8 @@ def build_in_blender(photo: Path, output: Path) -> None:
     say("Rendering it with Cycles")
     run(blender, ROOT / "tools/render_built_scene.py", blend, "-o", render)
     engine = environments.python_in(setup_engine.ENGINE)
-    run(engine, ROOT / "tools/side_by_side.py", photo, render, "-o", output / "cycles_beside_photo.png")
+    # The photo as it was read: upright, and of the render's size.
+    run(engine, ROOT / "tools/side_by_side.py", output / "photo_0.png", render, "-o", output / SIDE_BY_SIDE)
 
 
 def run(program: Path, *arguments: str | Path) -> None:
@@ -68,7 +70,7 @@ def main() -> int:
     code = 0
     # Maps and mesh stand on their own, so what is missing for Blender is told and does not take them away.
     try:
-        build_in_blender(photo, output)
+        build_in_blender(output)
     except (SetupError, DemoError) as error:
         print(f"error: no .blend was made. {error}", file=sys.stderr)
         code = 1
