@@ -39,9 +39,7 @@ class ProgressMeter:
         Stages that come before ``stage`` in the list of shares count as done: they were skipped or have ended.
         """
         if stage not in self._shares:
-            self._shares[stage] = _UNKNOWN_SHARE
-        if stage != self._stage and self._stage:
-            self._done[self._stage] = 1.0
+            self._insert(stage)
         self._stage = stage
         for earlier in self._shares:
             if earlier == stage:
@@ -53,6 +51,12 @@ class ProgressMeter:
         done = sum(share * self._done.get(name, 0.0) for name, share in self._shares.items())
         self._fraction = min(max(self._fraction, done / total), 1.0)
         return self._fraction
+
+    def _insert(self, stage: str) -> None:
+        """Give an unknown stage its place behind the present one."""
+        order = list(self._shares)
+        order.insert(order.index(self._stage) + 1 if self._stage else 0, stage)
+        self._shares = {name: self._shares.get(name, _UNKNOWN_SHARE) for name in order}
 
     def seconds_left(self) -> float:
         """Seconds until the end at the mean pace so far; -1 while it is too early to say."""
