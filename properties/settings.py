@@ -7,11 +7,12 @@ from typing import Any
 
 import bpy
 
+from ..engine.presets import read_preset
 from ..engine.settings import Settings
-from . import presets
+from .presets import enum_items
 
 # Read once: Blender needs the strings of an enum to stay alive.
-_PRESET_ITEMS = presets.enum_items()
+_PRESET_ITEMS = enum_items()
 
 TEXTURE_SIZES = [
     ("PRESET", "From Preset", "The size that the preset brings"),
@@ -66,7 +67,7 @@ def engine_settings(chosen: NEXTGENFACE_PG_settings) -> dict[str, Any]:
     Raises:
         SettingsError: the preset cannot be read or has values that the engine does not accept.
     """
-    values = presets.preset_values(chosen.preset)
+    values = read_preset(chosen.preset)
     if chosen.texture_size != "PRESET":
         values["texture_size"] = int(chosen.texture_size)
     return Settings.from_dict(values).to_dict()

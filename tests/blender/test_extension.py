@@ -1,0 +1,89 @@
+"""The zip: built by Blender's own command, installed and enabled in an empty user folder, and used from there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import build_extension
+import nextgenface
+import pytest
+
+pytestmark = pytest.mark.blender
+
+ROOT = Path(__file__).resolve().parents[2]
+
+USE_IT = """
+import json, sys
+import bpy
+
+archive, photo, blend = sys.argv[1:]
+before = set(sys.modules)
+bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
+name = "bl_ext.user_default.nextgenface"
+said = {"enabled": name in bpy.context.preferences.addons, "tab": hasattr(bpy.types, "NEXTGENFACE_PT_face")}
+heavy = ("torch", "mitsuba", "drjit", "mediapipe", "cv2", "scipy")
+bpy.context.scene.nextgenface.photo = photo
+said["ended"] = sorted(bpy.ops.nextgenface.reconstruct())
+said["objects"] = sorted(item.name for item in bpy.data.objects)
+said["heavy"] = sorted(set(heavy) & (set(sys.modules) - before))
+said["user folder"] = bpy.utils.extension_path_user(name)
+bpy.ops.preferences.addon_disable(module=name)
+said["tab after"] = hasattr(bpy.types, "NEXTGENFACE_PT_face")
+print("SAID", json.dumps(said), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    return build_extension.build(tmp_path_factory.mktemp("dist"))
+
+
+def test_versions_agree():
+    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))
+    assert manifest["version"] == nextgenface.__version__
+    assert manifest["id"] == "nextgenface"
+
+
+def test_the_zip_carries_what_runs_and_nothing_else(archive):
+    names = zipfile.ZipFile(archive).namelist()
+    tops = {name.partition("/")[0] for name in names if not name.endswith("/")}
+    assert tops <= {
+        "__init__.py", "registration.py", "blender_manifest.toml", "LICENSE", "README.md",
+        "engine", "operators", "panels", "properties", "configs", "wheels",
+    }  # fmt: skip
+    assert {"engine/worker.py", "engine/faces/data/head.npz", "configs/default.ini", "wheels/engine.txt"} <= set(names)
+    assert not [name for name in names if name.endswith((".pyc", ".log", ".blend")) or "/." in name]
+    assert archive.stat().st_size < 5_000_000
+
+
+def test_it_installs_and_works_in_an_empty_user_folder(archive, photo, tmp_path):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("BLENDER_")}
+    environment |= {
+        "BLENDER_USER_RESOURCES": str(tmp_path / "user"),
+        "NEXTGENFACE_ENGINE_PYTHON": sys.executable,
+        "NEXTGENFACE_WORK_FUNCTION": f"{ROOT / 'tests' / 'stand_in_engine.py'}:reconstruct",
+    }
+    (tmp_path / "user").mkdir()
+    script = tmp_path / "use_it.py"
+    script.write_text(USE_IT, encoding="utf-8")
+    command = [sys.executable, str(script), str(archive), str(photo()), str(tmp_path / "face.blend")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("SAID")]
+    assert lines, done.stdout + done.stderr
+    said = json.loads(lines[0].removeprefix("SAID"))
+    assert said["enabled"]
+    assert said["tab"]
+    assert said["ended"] == ["FINISHED"]
+    assert "Stand-in Head" in said["objects"]
+    assert said["heavy"] == []
+    assert said["user folder"].startswith(str(tmp_path / "user"))
+    assert not said["tab after"]
+    installed = tmp_path / "user" / "extensions" / "user_default" / "nextgenface"
+    written = [path for path in installed.rglob("*") if path.is_file() and path.suffix not in (".pyc",)]
+    assert len(written) == len([name for name in zipfile.ZipFile(archive).namelist() if not name.endswith("/")])

@@ -1,0 +1,249 @@
+"""The way a person goes, in background mode: button, worker, head; and every way it can go wrong."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import bpy
+import pytest
+from nextgenface.operators import reconstruct
+from nextgenface.operators.session import Phase, session
+from nextgenface.properties.settings import engine_settings
+from snapshots import snapshot
+
+pytestmark = pytest.mark.blender
+
+
+@pytest.fixture(autouse=True)
+def fresh_session():
+    session.close()
+    session.forget()
+    yield
+    session.close()
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_photo_becomes_a_head(add_on, photo, tmp_path):
+    before = snapshot(add_on)
+    add_on.nextgenface.photo = str(photo())
+    assert bpy.ops.nextgenface.reconstruct() == {"FINISHED"}
+    assert session.status.phase is Phase.DONE
+    assert "Stand-in" in bpy.data.collections
+    assert snapshot(add_on) != before
+    assert (tmp_path / "results" / "portrait" / "result.json").is_file()
+    assert session.status.warnings == ["This is the stand-in engine."]
+    assert session.status.in_the_way == ["Mine"], "an empty mesh at the origin stands inside the head"
+
+
+def test_one_undo_takes_everything_back(add_on, photo):
+    add_on.nextgenface.photo = str(photo())
+    bpy.ops.ed.undo_push(message="before")
+    before = snapshot(bpy.context.scene)
+    assert bpy.ops.nextgenface.reconstruct("EXEC_DEFAULT", True) == {"FINISHED"}
+    after = snapshot(bpy.context.scene)
+    assert after != before
+    bpy.ops.ed.undo()
+    assert snapshot(bpy.context.scene) == before
+    bpy.ops.ed.redo()
+    assert snapshot(bpy.context.scene) == after
+
+
+def test_the_worker_stays_warm(add_on, photo):
+    add_on.nextgenface.photo = str(photo())
+    bpy.ops.nextgenface.reconstruct()
+    first = session._worker.pid
+    bpy.ops.nextgenface.reconstruct()
+    assert session._worker.pid == first
+    assert sorted(collection.name for collection in bpy.data.collections) == ["Stand-in", "Stand-in.001"]
+
+
+def test_a_job_that_fails_is_told_and_the_next_one_works(add_on, photo):
+    before = snapshot(add_on)
+    add_on.nextgenface.photo = str(photo("fails"))
+    with pytest.raises(RuntimeError, match="No face was found"):
+        bpy.ops.nextgenface.reconstruct()
+    status = session.status
+    assert (status.phase, status.remedy) == (Phase.FAILED, "Choose a photo that shows a face.")
+    assert Path(status.log).is_file()
+    assert snapshot(add_on) == before
+    add_on.nextgenface.photo = str(photo())
+    assert bpy.ops.nextgenface.reconstruct() == {"FINISHED"}
+
+
+@pytest.mark.parametrize("how", ["dies", "leaves", "raises"])
+def test_a_worker_that_ends_is_told_and_the_next_job_works(add_on, photo, tmp_path, how):
+    before = snapshot(add_on)
+    add_on.nextgenface.photo = str(photo(how))
+    with pytest.raises(RuntimeError):
+        bpy.ops.nextgenface.reconstruct()
+    assert session.status.phase is Phase.FAILED
+    assert session.status.message
+    assert snapshot(add_on) == before
+    assert not list((tmp_path / "results").rglob("*.json"))
+    add_on.nextgenface.photo = str(photo())
+    assert bpy.ops.nextgenface.reconstruct() == {"FINISHED"}
+
+
+def test_a_build_that_fails_leaves_the_scene(add_on, photo, monkeypatch):
+    before = snapshot(add_on)
+
+    def broken(*_):
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(reconstruct, "build_result", broken)
+    add_on.nextgenface.photo = str(photo())
+    with pytest.raises(RuntimeError, match="could not be built"):
+        bpy.ops.nextgenface.reconstruct()
+    assert session.status.phase is Phase.FAILED
+    assert snapshot(add_on) == before
+
+
+def test_bad_choices_are_told_before_a_worker_starts(add_on, photo, monkeypatch, tmp_path):
+    add_on.nextgenface.photo = str(tmp_path / "none.png")
+    with pytest.raises(RuntimeError, match="no photo"):
+        bpy.ops.nextgenface.reconstruct()
+    add_on.nextgenface.photo = str(photo())
+    monkeypatch.setenv("NEXTGENFACE_ENGINE_PYTHON", str(tmp_path / "python"))
+    with pytest.raises(RuntimeError, match="no Python"):
+        bpy.ops.nextgenface.reconstruct()
+    monkeypatch.setenv("NEXTGENFACE_ENGINE_PYTHON", "")
+    with pytest.raises(RuntimeError, match="not set up"):
+        bpy.ops.nextgenface.reconstruct()
+    assert session._worker is None
+    add_on.nextgenface.photo = ""
+    assert not bpy.ops.nextgenface.reconstruct.poll()
+
+
+def test_an_output_that_is_a_file_is_told(add_on, photo, tmp_path):
+    (tmp_path / "results").write_text("in the way", encoding="utf-8")
+    add_on.nextgenface.photo = str(photo())
+    with pytest.raises(RuntimeError, match="results"):
+        bpy.ops.nextgenface.reconstruct()
+    assert session.status.phase is Phase.FAILED
+
+
+def started(add_on, photo):
+    """A job that is under way, as the modal operator leaves it; returns its worker."""
+    add_on.nextgenface.photo = str(photo)
+    reconstruct.start_job(bpy.context, add_on)
+    while session.status.stage != "stage2":
+        assert session.wait(20), "the worker says nothing"
+    return session._worker
+
+
+def test_only_one_job_at_a_time(add_on, photo):
+    worker = started(add_on, photo("slow"))
+    assert not bpy.ops.nextgenface.reconstruct.poll()
+    assert not bpy.ops.nextgenface.check_engine.poll()
+    with pytest.raises(RuntimeError, match="is being reconstructed"):
+        bpy.ops.nextgenface.reconstruct()
+    assert session._worker is worker
+
+
+def test_cancel(add_on, photo):
+    before = snapshot(add_on)
+    worker = started(add_on, photo("slow"))
+    assert bpy.ops.nextgenface.cancel() == {"FINISHED"}
+    assert not bpy.ops.nextgenface.cancel.poll(), "once is enough"
+    while session.is_active:
+        assert session.wait(20), "the worker says nothing"
+    assert session.status.phase is Phase.CANCELLED
+    assert snapshot(add_on) == before
+    assert worker.is_alive, "a job that obeys leaves the worker warm"
+
+
+def test_opening_another_file_ends_the_job(add_on, photo, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "other.blend"))
+    started(add_on, photo("slow"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "other.blend"))
+    assert session.status.phase is Phase.CANCELLED
+    assert "another file" in session.status.message
+    assert "Stand-in" not in bpy.data.collections
+    bpy.context.scene.nextgenface.photo = str(photo())
+    assert bpy.ops.nextgenface.reconstruct() == {"FINISHED"}, "the old job is not in the way"
+
+
+def test_the_result_of_an_ended_job_is_not_built(add_on, photo):
+    """Done may already be on its way when the file is changed."""
+    add_on.nextgenface.photo = str(photo())
+    reconstruct.start_job(bpy.context, add_on)
+    session.abandon("Another file.", "")
+    deadline = time.monotonic() + 20
+    while session._worker.is_busy:
+        assert time.monotonic() < deadline
+        session.wait(0.1)
+    session.pump()
+    assert session.status.phase is Phase.CANCELLED
+    assert "Stand-in" not in bpy.data.collections
+
+
+def test_disabling_the_add_on_ends_the_worker(add_on, photo):
+    import nextgenface
+
+    worker = started(add_on, photo("slow"))
+    nextgenface.unregister()
+    assert not is_running(worker.pid)
+    assert not hasattr(bpy.types.Scene, "nextgenface")
+    nextgenface.register()
+
+
+def test_registering_twice_leaves_one_handler(add_on):
+    import nextgenface
+
+    for _ in range(2):
+        nextgenface.unregister()
+        nextgenface.register()
+    names = [handler.__name__ for handler in bpy.app.handlers.load_pre if "nextgenface" in handler.__module__]
+    assert names == ["on_load"]
+
+
+def test_status_is_never_saved(add_on, photo, tmp_path):
+    started(add_on, photo("slow"))
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"))
+    session.close()
+    session.forget()
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "saved.blend"))
+    assert session.status.phase is Phase.IDLE
+
+
+def test_settings_reach_the_engine(add_on):
+    chosen = add_on.nextgenface
+    assert engine_settings(chosen)["texture_size"] == 1024
+    chosen.preset = "high"
+    assert engine_settings(chosen)["texture_size"] == 2048
+    assert engine_settings(chosen)["fit_size"] == 1024
+    chosen.texture_size = "512"
+    assert engine_settings(chosen)["texture_size"] == 512
+
+
+def test_hide_what_is_in_the_way(add_on, photo):
+    lamp = bpy.data.objects.new("Lamp", bpy.data.lights.new("Lamp", "POINT"))
+    far = bpy.data.objects.new("Far", bpy.data.meshes.new("Far"))
+    far.location = (50, 0, 0)
+    for item in (lamp, far):
+        add_on.collection.objects.link(item)
+    add_on.nextgenface.photo = str(photo())
+    bpy.ops.nextgenface.reconstruct()
+    assert sorted(session.status.in_the_way) == ["Lamp", "Mine"]
+    bpy.ops.nextgenface.isolate()
+    assert [bpy.data.objects[name].hide_render for name in ("Lamp", "Mine", "Far")] == [True, True, False]
+
+
+def test_check_engine_reports(add_on):
+    assert bpy.ops.nextgenface.check_engine() == {"FINISHED"}
+    assert session.check.ok in (True, False)
+    assert any(line["name"] == "numpy" for line in session.check.lines)
+
+
+def test_setting_up_needs_permission_to_go_online(add_on):
+    assert not bpy.app.online_access
+    assert not bpy.ops.nextgenface.setup_engine.poll()
