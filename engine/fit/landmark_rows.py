@@ -36,7 +36,7 @@ class Deviations:
     """
 
     point: float = 0.02
-    along: float = 0.06
+    along: float = 0.03
     depth: float = 0.05
     log_focal: float = 0.45
     focal_35mm: float = 65.0

@@ -223,8 +223,7 @@ def _descend(problem: _Problem, state: _State, most: int, reporter: Reporter) ->
 def _damped_step(
     problem: _Problem, state: _State, matrix: Floats, gradient: Floats, before: float, damping: float
 ) -> tuple[_State, float]:
-    """The first step that lowers the loss, with ever more damping (Marquardt's scaling); the state itself if none does.
-    """
+    """The first step that lowers the loss, with ever more damping (Marquardt's scaling); the state itself if none does."""
     boxes = _boxes(state) if problem.boxed else None
     while damping < _MOST_DAMPING:
         step = _boxed_solution(matrix + damping * np.diag(np.diag(matrix)), gradient, boxes)

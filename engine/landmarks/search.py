@@ -26,6 +26,8 @@ _LOOK_PX = 512
 _LOOKS = ((1.7, 0.0), (1.55, 6.0), (1.85, -6.0), (1.65, -3.0), (1.75, 3.0))
 # What moves by more than this between two looks, in units of its size, is no face.
 _LARGEST_SPREAD = 0.1
+# Good looks agree to 0.4 % of the face; above this something is wrong.
+_DOUBTFUL_SPREAD = 0.01
 # Outer corners of the right and the left eye in MediaPipe's face mesh.
 _EYE_RIGHT, _EYE_LEFT = 33, 263
 
@@ -44,7 +46,20 @@ def find_faces(srgb: ByteArray, mesh: FaceMesh) -> list[DetectedFace]:
 
 def look_again(srgb: ByteArray, points: FloatArray, mesh: FaceMesh) -> DetectedFace | None:
     """The face near ``points`` (478, 3), averaged over several upright crops that fit it; None where it is none."""
-    first = _look(srgb, points, mesh, *_LOOKS[0])
+    face = _averaged(srgb, points, mesh, 0.0)
+    if face is not None and float(face.spread.mean()) < _DOUBTFUL_SPREAD * face.size:
+        return face
+    # A face that stands on its head is found too, but badly, and taken to be upright.
+    turned = _averaged(srgb, points, mesh, 180.0)
+    found = [item for item in (face, turned) if item is not None]
+    best = min(found, key=lambda item: float(item.spread.mean()) / item.size, default=None)
+    return best if best is not None and float(best.spread.mean()) < _LARGEST_SPREAD * best.size else None
+
+
+def _averaged(srgb: ByteArray, points: FloatArray, mesh: FaceMesh, turn: float) -> DetectedFace | None:
+    """The mean of several looks at one face, which is thought to be turned by ``turn`` degrees more than its points say."""
+    side, _ = _LOOKS[0]
+    first = _look(srgb, points, mesh, side, turn)
     if first is None:
         return None
     looks = [look for side, roll in _LOOKS if (look := _look(srgb, first, mesh, side, roll)) is not None]
@@ -52,8 +67,7 @@ def look_again(srgb: ByteArray, points: FloatArray, mesh: FaceMesh) -> DetectedF
         return None
     stack = np.stack(looks)
     spread = np.sqrt(((stack - stack.mean(0))[..., :2] ** 2).sum(-1).mean(0))
-    face = DetectedFace(stack.mean(0).astype(np.float32), spread.astype(np.float32))
-    return face if float(spread.mean()) < _LARGEST_SPREAD * face.size else None
+    return DetectedFace(stack.mean(0).astype(np.float32), spread.astype(np.float32))
 
 
 def _look(srgb: ByteArray, points: FloatArray, mesh: FaceMesh, side: float, roll: float) -> FloatArray | None:

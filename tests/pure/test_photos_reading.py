@@ -55,7 +55,9 @@ def test_eight_bit_files(tmp_path, colours, name):
 
 
 def test_the_srgb_curve_is_the_true_one():
-    np.testing.assert_allclose(srgb_to_linear(np.array([0, 10, 128, 255], np.uint8)), [0, 0.0030353, 0.2158605, 1], rtol=1e-4)
+    np.testing.assert_allclose(
+        srgb_to_linear(np.array([0, 10, 128, 255], np.uint8)), [0, 0.0030353, 0.2158605, 1], rtol=1e-4
+    )
     values = np.linspace(0, 1, 1001, dtype=np.float32)
     np.testing.assert_allclose(linear_to_srgb(srgb_to_linear(values)), values, atol=2e-6)
 
@@ -150,7 +152,9 @@ def wide_profile(gamma=2.2, kind="curv"):
         body += data
     size = start + len(body)
     version = 0x04200000 if kind == "para" else 0x02400000
-    header = struct.pack(">I4sI4s4s4s", size, b"none", version, b"mntr", b"RGB ", b"XYZ ") + bytes(12) + b"acsp" + bytes(28)
+    header = (
+        struct.pack(">I4sI4s4s4s", size, b"none", version, b"mntr", b"RGB ", b"XYZ ") + bytes(12) + b"acsp" + bytes(28)
+    )
     header += fixed(0.9642, 1.0, 0.8249)
     return header + bytes(128 - len(header)) + struct.pack(">I", len(tags)) + table + body
 

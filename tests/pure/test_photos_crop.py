@@ -1,0 +1,167 @@
+"""The head's window, and the mask of its skin."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+cv2 = pytest.importorskip("cv2")
+pytest.importorskip("PIL")
+
+from pathlib import Path  # noqa: E402
+
+from nextgenface.engine.photos.colour import linear_to_srgb, linear_to_srgb8, srgb_to_linear  # noqa: E402
+from nextgenface.engine.photos.crop import FaceCrop, crop_face  # noqa: E402
+from nextgenface.engine.photos.masks import FACE_OVAL, INNER_LIPS, LEFT_EYE, RIGHT_EYE, skin_mask  # noqa: E402
+from nextgenface.engine.photos.reading import Photo  # noqa: E402
+from nextgenface.engine.scene.camera import Camera  # noqa: E402
+
+FOREHEAD = 151
+
+
+def a_photo(width, height, values=None):
+    y, x = np.mgrid[0:height, 0:width]
+    if values is None:
+        values = np.stack([30 + 150 * x / width, 40 + 120 * y / height, np.full((height, width), 90)], -1)
+    return Photo(Path("a.png"), values.astype(np.uint8))
+
+
+def box(left, top, right, bottom):
+    return np.array([[left, top], [right, bottom]], np.float32)
+
+
+@pytest.mark.parametrize(("width", "height", "face"), [(900, 700, (400, 200, 540, 380)), (120, 100, (40, 30, 80, 80))])
+def test_a_place_of_the_photo_is_found_again_in_the_crop(width, height, face):
+    """A smooth picture has the same colour at matching places, whether it got smaller or larger."""
+    photo = a_photo(width, height)
+    crop = crop_face(photo, box(*face), 256)
+    assert max(crop.width, crop.height) == 256
+    inner = np.random.default_rng(0).uniform(0.2, 0.8, (50, 2)) * [crop.width, crop.height]
+    there = inner / crop.scale + [crop.left, crop.top]
+    seen = sample(linear_to_srgb(crop.linear), inner)
+    np.testing.assert_allclose(seen, sample(photo.encoded / 255, there), atol=0.006)
+    np.testing.assert_allclose(crop.from_photo(there.astype(np.float32)), inner, atol=1e-3)
+
+
+def sample(image, places):
+    maps = (places - 0.5).astype(np.float32)
+    return cv2.remap(image.astype(np.float32), maps[:, :1], maps[:, 1:], cv2.INTER_LINEAR)[:, 0]
+
+
+def test_the_crop_ends_where_the_photo_ends():
+    crop = crop_face(a_photo(300, 300), box(20, 30, 180, 230), 128)
+    assert crop.left >= 0 and crop.top >= 0
+    assert crop.left + crop.width / crop.scale <= 300 + 1e-6
+    assert crop.top + crop.height / crop.scale <= 300 + 1e-6
+    assert crop.height == 128 and crop.width < 128
+
+
+def test_the_whole_head_fits_into_the_crop():
+    crop = crop_face(a_photo(1000, 1000), box(420, 400, 580, 600), 256)
+    assert crop.left < 370 and crop.left + crop.width / crop.scale > 630
+    assert crop.top < 340 and crop.top + crop.height / crop.scale > 630
+
+
+def test_the_crops_camera_sees_the_same():
+    photo = a_photo(900, 700)
+    crop = crop_face(photo, box(400, 200, 540, 380), 256)
+    camera = Camera(900, 700, 1400.0, 450.0, 350.0, np.eye(3), np.array([0.0, 0.0, -900.0]))
+    points = np.random.default_rng(0).normal(size=(10, 3)) * 50
+    expected = crop.from_photo(camera.project(points).astype(np.float32))
+    np.testing.assert_allclose(crop.camera(camera).project(points), expected, atol=1e-2)
+
+
+def test_reduction_is_free_of_aliases():
+    """A fine chequerboard becomes its mean light, not a pattern."""
+    y, x = np.mgrid[0:1024, 0:1024]
+    board = np.repeat((255 * ((x + y) % 2))[..., None], 3, 2)
+    crop = crop_face(a_photo(1024, 1024, board), box(200, 200, 800, 800), 128)
+    assert np.abs(crop.linear - 0.5).max() < 0.06
+
+
+# --- the mask ---------------------------------------------------------------------------------------------------------
+
+
+def face_points(size):
+    """MediaPipe's rings as ellipses on a drawn face; all other points in its middle."""
+    points = np.full((478, 2), size / 2, np.float32)
+
+    def ring(numbers, centre, radii, start=0.0):
+        angle = start + np.linspace(0, 2 * np.pi, len(numbers), endpoint=False)
+        points[list(numbers)] = np.array(centre) + np.stack([np.sin(angle), -np.cos(angle)], -1) * radii
+
+    half = size / 2
+    ring(FACE_OVAL, (half, half), (0.3 * size, 0.4 * size))
+    for eye, x in ((RIGHT_EYE, 0.38), (LEFT_EYE, 0.62)):
+        ring(eye, (x * size, 0.42 * size), (0.06 * size, 0.03 * size))
+    ring(INNER_LIPS, (half, 0.7 * size), (0.08 * size, 0.03 * size))
+    # From the subject's right temple over the brows to the left one.
+    brows = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300)
+    points[list(brows)] = np.stack([np.linspace(0.25, 0.75, 10) * size, np.full(10, 0.36 * size)], -1)
+    return points
+
+
+def a_crop(colour, size=200):
+    linear = np.empty((size, size, 3), np.float32)
+    linear[:] = srgb_to_linear(np.array(colour, np.uint8))
+    return FaceCrop(linear, None, 0.0, 0.0, 1.0)
+
+
+TONES = {"light": (240, 205, 185), "medium": (190, 140, 110), "dark": (70, 45, 35), "very dark": (38, 24, 19)}
+
+
+@pytest.mark.parametrize("tone", TONES)
+def test_all_skin_counts_whatever_its_tone(tone):
+    """Side light of a factor of four, and grain, are no reason to doubt."""
+    crop = a_crop(TONES[tone])
+    rng = np.random.default_rng(0)
+    crop.linear[:] *= np.linspace(0.25, 1.0, 200, dtype=np.float32)[None, :, None] ** 1.0
+    crop.linear[:] *= np.exp(0.03 * rng.normal(size=(200, 200, 1))).astype(np.float32)
+    mask = skin_mask(crop, face_points(200))
+    cheek = mask[110:130, 60:140]
+    assert cheek.min() > 0.8
+    assert mask[:15].max() == 0.0 and mask[100, :30].max() == 0.0
+    assert mask[84, 76] == 0.0 and mask[84, 124] == 0.0 and mask[140, 100] == 0.0
+
+
+def test_highlights_and_black_do_not_count():
+    crop = a_crop(TONES["medium"])
+    crop.linear[100:110, 95:105] = 1.0
+    crop.linear[120:126, 70:76] = 0.0005
+    mask = skin_mask(crop, face_points(200))
+    assert mask[102:108, 97:103].max() < 0.05
+    assert mask[122:124, 72:74].max() < 0.3
+    assert mask[115, 130] > 0.9
+
+
+def test_a_fringe_does_not_count_and_a_beard_does():
+    crop = a_crop(TONES["light"])
+    hair = srgb_to_linear(np.array([60, 45, 35], np.uint8))
+    crop.linear[20:60] = hair
+    crop.linear[150:178, 80:120] = hair
+    mask = skin_mask(crop, face_points(200))
+    assert mask[28:55, 85:115].max() < 0.35
+    assert mask[152:170, 85:115].min() > 0.6
+
+
+def test_a_coloured_thing_does_not_count():
+    crop = a_crop(TONES["medium"])
+    crop.linear[100:130, 130:150] = srgb_to_linear(np.array([20, 60, 220], np.uint8))
+    mask = skin_mask(crop, face_points(200))
+    assert mask[105:125, 134:146].max() < 0.1
+
+
+def test_alpha_and_the_persons_outline_cut():
+    crop = a_crop(TONES["medium"])
+    person = np.ones((200, 200), np.float32)
+    person[:, :80] = 0.0
+    mask = skin_mask(crop, face_points(200), person)
+    assert mask[:, :78].max() == pytest.approx(0.0, abs=0.02)
+    assert mask[115, 110] > 0.9
+    cut = FaceCrop(crop.linear, person, 0.0, 0.0, 1.0)
+    np.testing.assert_allclose(skin_mask(cut, face_points(200)), mask)
+
+
+def test_pictures_are_encoded_back():
+    values = np.arange(256, dtype=np.uint8)
+    np.testing.assert_array_equal(linear_to_srgb8(srgb_to_linear(values)), values)

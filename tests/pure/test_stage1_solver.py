@@ -1,0 +1,271 @@
+"""Stage 1's derivatives, its solver, and the recovery of what is known."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("cv2")
+pytest.importorskip("scipy")
+
+from nextgenface.engine.errors import Cancelled, PhotoError  # noqa: E402
+from nextgenface.engine.fit.contour import find_outline  # noqa: E402
+from nextgenface.engine.fit.landmark_rows import Deviations, EmbeddedModel, PhotoProblem  # noqa: E402
+from nextgenface.engine.fit.observations import FaceObservation  # noqa: E402
+from nextgenface.engine.fit.pose import Pose, initial_pose, project, rotation_matrix  # noqa: E402
+from nextgenface.engine.fit.robust import huber_loss, huber_weight  # noqa: E402
+from nextgenface.engine.fit.stage1 import _boxed_solution, fit_landmarks  # noqa: E402
+from nextgenface.engine.photos.exif import Lens  # noqa: E402
+from nextgenface.engine.reporter import SilentReporter  # noqa: E402
+from nextgenface.engine.settings import Settings  # noqa: E402
+
+_spec = importlib.util.spec_from_file_location("face_models", Path(__file__).with_name("face_models.py"))
+face_models = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(face_models)
+
+WIDTH, HEIGHT = 640, 480
+FOCAL_35MM = 60.0
+POINTS = 478
+
+
+def a_pose(seed=0, *, yaw=0.2, distance=900.0, focal=1100.0):
+    rng = np.random.default_rng(seed)
+    turn = rotation_matrix(np.array([0.1, yaw, 0.15]) + rng.normal(size=3) * 0.05)
+    return Pose(turn, rng.normal(size=2) * 20, float(np.log(focal / distance)), float(np.log(focal)))
+
+
+def observe(model, identity, expression, pose, *, noise=0.0, seed=0, lens=True, outline=False):
+    """What a perfect detector sees, plus noise in pixels; contour points stay at their anchors or slide."""
+    rng = np.random.default_rng(seed)
+    embedded = EmbeddedModel.of(model, "mediapipe")
+    coefficients = np.concatenate([identity, expression])
+    points = embedded.mean + embedded.basis @ coefficients
+    if outline:
+        region = embedded.region
+        fixed = project(pose, points).pixels[embedded.embedding.contour]
+        found = find_outline(region, region.mean + region.basis @ coefficients, pose, fixed)
+        mean, basis = embedded.slid(found)
+        points = mean + basis @ coefficients
+    seen = project(pose, points)
+    result = np.zeros((POINTS, 3), np.float32)
+    count = len(points)
+    result[:count, :2] = seen.pixels + [WIDTH / 2, HEIGHT / 2] + rng.normal(size=(count, 2)) * noise
+    result[:count, 2] = seen.depth + rng.normal(size=count) * noise
+    result[count:, :2] = result[:count, :2].mean(0)
+    focal_35mm = pose.focal / (np.hypot(WIDTH, HEIGHT) / np.hypot(36, 24))
+    known = Lens(float(focal_35mm), 0.01) if lens else None
+    return FaceObservation(result, np.zeros(POINTS, np.float32), WIDTH, HEIGHT, known)
+
+
+def by_differences(function, count, step=1e-5):
+    columns = []
+    for i in range(count):
+        move = np.zeros(count)
+        move[i] = step
+        columns.append((function(move) - function(-move)) / (2 * step))
+    return np.stack(columns, -1)
+
+
+def test_the_projection_is_the_cameras():
+    points = np.random.default_rng(0).normal(size=(9, 3)) * 60
+    pose = a_pose()
+    camera = pose.camera(WIDTH, HEIGHT)
+    np.testing.assert_allclose(
+        project(pose, points).pixels + [WIDTH / 2, HEIGHT / 2], camera.project(points), atol=1e-9
+    )
+
+
+def test_derivatives_of_the_projection():
+    points, pose = np.random.default_rng(0).normal(size=(5, 3)) * 60, a_pose()
+
+    def all_three(at, moved):
+        seen = project(at, moved)
+        return np.concatenate([seen.pixels, seen.depth[:, None]], 1)
+
+    exact = project(pose, points)
+    np.testing.assert_allclose(by_differences(lambda s: all_three(pose.moved(s), points), 7), exact.by_pose, atol=2e-5)
+    np.testing.assert_allclose(by_differences(lambda s: all_three(pose, points + s), 3), exact.by_point, atol=2e-5)
+
+
+@pytest.mark.parametrize("lens", [True, False])
+def test_derivatives_of_all_rows(lens):
+    """With the outline slid, depth centred and the lens's priors; the loss's gradient is that of the rows."""
+    model = face_models.small_model()
+    rng = np.random.default_rng(3)
+    coefficients, pose = rng.normal(size=8) * 0.5, a_pose(yaw=0.6)
+    seen = observe(model, rng.normal(size=6), np.zeros(2), a_pose(1, yaw=0.6), lens=lens)
+    problem = PhotoProblem.of(EmbeddedModel.of(model, "mediapipe"), seen, Deviations())
+    problem = problem.updated(coefficients, pose)
+    assert problem.outline.slid.any()
+    rows = problem.rows(coefficients, pose)
+
+    def residual(step):
+        return problem.rows(coefficients + step[:8], pose.moved(step[8:])).residual
+
+    exact = np.concatenate([rows.by_coefficients, rows.by_pose], 1)
+    np.testing.assert_allclose(by_differences(residual, 15), exact, atol=1e-4 * np.abs(exact).max())
+
+    weighted = problem.reweighted(coefficients, pose)
+    rows = weighted.rows(coefficients, pose)
+    exact = np.concatenate([rows.by_coefficients, rows.by_pose], 1)
+    slope = by_differences(lambda s: weighted.loss(coefficients + s[:8], pose.moved(s[8:])), 15)
+    np.testing.assert_allclose(slope, 2 * exact.T @ rows.residual, rtol=1e-4, atol=1e-3)
+
+
+def test_the_first_pose_is_exact_for_a_far_camera():
+    points = np.random.default_rng(0).normal(size=(40, 3)) * 60
+    far = a_pose(distance=1e6, focal=1.2e6)
+    seen = project(far, points)
+    found = initial_pose(points, np.column_stack([seen.pixels, seen.depth]), far.log_focal)
+    np.testing.assert_allclose(found.rotation, far.rotation, atol=1e-3)
+    np.testing.assert_allclose(found.centre, far.centre, atol=0.1)
+    assert found.log_scale == pytest.approx(far.log_scale, abs=1e-3)
+
+
+def test_outline_points_lie_where_the_surface_turns_away():
+    """On an ellipsoid the outline is known: the normal is at right angles to the line of sight."""
+    model = face_models.small_model()
+    embedded = EmbeddedModel.of(model, "mediapipe")
+    pose = a_pose(yaw=0.4)
+    region = embedded.region
+    anchors = np.einsum("ck,ckx->cx", region.weights, region.mean[region.anchors])
+    fixed = project(pose, anchors).pixels
+    middle = project(pose, embedded.mean).pixels.mean(0)
+    # A detector draws points whose place is hidden outwards, onto the outline.
+    outline = find_outline(region, region.mean, pose, middle + 1.2 * (fixed - middle))
+    assert 5 <= outline.slid.sum() < len(outline.slid)
+    points = embedded.slid(outline)[0][embedded.embedding.contour][outline.slid]
+    normals = points / np.array([70.0, 100.0, 80.0]) ** 2
+    sight = -pose.rotation.T @ pose.translation - points
+    cosine = (normals * sight).sum(1) / np.linalg.norm(normals, axis=1) / np.linalg.norm(sight, axis=1)
+    # The mesh is coarse: its facets meet at about 8 degrees.
+    assert np.abs(cosine).max() < 0.12
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_recovery_without_noise(seed):
+    """With a known lens and no noise the truth is found up to the pull of the priors."""
+    model = face_models.small_model()
+    rng = np.random.default_rng(seed)
+    identity, expression = rng.normal(size=6), np.array([0.4, 0.0])
+    pose = a_pose(seed)
+    result = fit_landmarks(model, [observe(model, identity, expression, pose)], Settings(), SilentReporter())
+    photo = result.photos[0]
+    assert np.abs(result.identity - identity).max() < 0.3
+    np.testing.assert_allclose(photo.expression, expression, atol=0.12)
+    assert photo.camera.focal_px == pytest.approx(pose.focal, rel=0.01)
+    angle = np.degrees(np.arccos((np.trace(photo.camera.rotation @ pose.rotation.T) - 1) / 2))
+    assert angle < 1.0
+    assert result.landmark_error_percent < 0.4
+    assert result.seconds < 5.0
+
+
+def test_noise_is_averaged_out():
+    model = face_models.small_model()
+    identity = np.random.default_rng(7).normal(size=6)
+    seen = observe(model, identity, np.zeros(2), a_pose(), noise=2.0, seed=2)
+    result = fit_landmarks(model, [seen], Settings(), SilentReporter())
+    assert np.abs(result.identity - identity).max() < 0.6
+
+
+def test_one_wild_point_does_no_harm():
+    model = face_models.small_model()
+    identity = np.random.default_rng(8).normal(size=6)
+    seen = observe(model, identity, np.zeros(2), a_pose())
+    before = fit_landmarks(model, [seen], Settings(), SilentReporter()).identity
+    points = seen.points.copy()
+    inner = np.flatnonzero(~model.landmarks["mediapipe"].contour)[5]
+    points[inner, :2] += [120, -90]
+    after = fit_landmarks(model, [replace(seen, points=points)], Settings(), SilentReporter()).identity
+    assert np.abs(after - before).max() < 0.15
+
+
+def test_slid_contour_points_are_understood():
+    """From aside, points that the detector put on the outline fit as well as the others."""
+    model = face_models.small_model()
+    identity = np.random.default_rng(9).normal(size=6) * 0.7
+    seen = observe(model, identity, np.zeros(2), a_pose(yaw=0.7), outline=True)
+    photo = fit_landmarks(model, [seen], Settings(), SilentReporter()).photos[0]
+    contour = model.landmarks["mediapipe"].contour
+    assert photo.residuals[contour].mean() < 2.0
+    assert photo.error_percent < 0.5
+
+
+def test_several_photos_share_one_identity():
+    """Three photos with three expressions, lenses and poses tell more than one."""
+    model = face_models.small_model()
+    identity = np.random.default_rng(4).normal(size=6)
+    expressions = [np.array(e) for e in ([0.0, 0.0], [0.7, 0.0], [0.0, 0.6])]
+    poses = [a_pose(i, yaw=yaw, distance=d) for i, (yaw, d) in enumerate([(-0.5, 700), (0.0, 900), (0.5, 1200)])]
+    seen = [
+        observe(model, identity, e, p, noise=1.5, seed=i)
+        for i, (e, p) in enumerate(zip(expressions, poses, strict=True))
+    ]
+    alone = fit_landmarks(model, seen[:1], Settings(), SilentReporter())
+    together = fit_landmarks(model, seen, Settings(), SilentReporter())
+    assert np.linalg.norm(together.identity - identity) < np.linalg.norm(alone.identity - identity)
+    for photo, expression, pose in zip(together.photos, expressions, poses, strict=True):
+        np.testing.assert_allclose(photo.expression, expression, atol=0.15)
+        assert photo.camera.focal_px == pytest.approx(pose.focal, rel=0.02)
+
+
+def test_an_unknown_lens_stays_near_what_portraits_use():
+    model = face_models.small_model()
+    seen = observe(model, np.zeros(6), np.zeros(2), a_pose(), lens=False)
+    photo = fit_landmarks(model, [seen], Settings(), SilentReporter()).photos[0]
+    assert photo.camera.focal_px == pytest.approx(1100.0, rel=0.3)
+
+
+def test_weights_stay_in_their_box():
+    """An expression that only a negative weight would explain is left alone, and one above 1 ends there."""
+    model = face_models.small_model()
+    seen = observe(model, np.zeros(6), np.array([-1.0, 2.0]), a_pose())
+    photo = fit_landmarks(model, [seen], Settings(), SilentReporter()).photos[0]
+    assert photo.expression[0] == 0.0 and photo.expression[1] > 0.9
+    assert photo.expression.max() <= 1.0
+    free = face_models.small_model(blendshapes=False)
+    assert fit_landmarks(free, [seen], Settings(), SilentReporter()).photos[0].expression[0] < -0.3
+
+
+def test_the_box_solver_finds_the_constrained_minimum():
+    rng = np.random.default_rng(0)
+    from scipy.optimize import lsq_linear
+
+    for _ in range(20):
+        factor = rng.normal(size=(30, 8))
+        target = rng.normal(size=30) * 3
+        low, high = -rng.random(8) * 0.3, rng.random(8) * 0.3
+        step = _boxed_solution(factor.T @ factor, -factor.T @ target, (low, high))
+        expected = lsq_linear(factor, target, (low, high), tol=1e-12).x
+        np.testing.assert_allclose(step, expected, atol=1e-5)
+
+
+def test_hubers_loss_and_weight_belong_together():
+    d = np.linspace(0.01, 6, 50)
+    slope = (huber_loss(d + 1e-6, 2.0) - huber_loss(d - 1e-6, 2.0)) / 2e-6
+    np.testing.assert_allclose(slope, 2 * d * huber_weight(d, 2.0), rtol=1e-5)
+
+
+def test_a_cancel_ends_it():
+    class Impatient(SilentReporter):
+        calls = 0
+
+        def check(self):
+            self.calls += 1
+            if self.calls == 3:
+                raise Cancelled
+
+    reporter = Impatient()
+    model = face_models.small_model()
+    with pytest.raises(Cancelled):
+        fit_landmarks(model, [observe(model, np.ones(6), np.zeros(2), a_pose())], Settings(), reporter)
+    assert reporter.calls == 3
+
+
+def test_no_photo_is_told():
+    with pytest.raises(PhotoError):
+        fit_landmarks(face_models.small_model(), [], Settings(), SilentReporter())
