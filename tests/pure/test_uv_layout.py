@@ -17,8 +17,9 @@ from scipy.sparse.csgraph import connected_components
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))
 
-from head.uv_energy import energy, flatten, minimise, targets
+from head.uv_energy import energy, flatten, longest_step, minimise, targets
 from head.uv_figures import cover_count, covered, flipped, split_corners, stretch, visible_share
+from head.uv_islands import Island, pack
 from head.uv_layout import face_layout, measure
 from head.uv_regions import face_region
 
@@ -252,19 +253,57 @@ def test_closed_head_is_refused():
         face_layout(points * 90.0, polygons, np.zeros(len(polygons), np.uint8), mirror)
 
 
-def test_energy_gradient_leads_to_a_flat_grid_unchanged():
-    """A bent start of a flat grid goes back to the grid: the energy's least value, 4 per unit of weight."""
+def flat_grid():
+    """Points (30, 2) of a grid of unit squares, and what its triangles should be: themselves."""
     x, y = np.meshgrid(np.arange(6.0), np.arange(5.0))
     flat = np.stack([x.ravel(), y.ravel()], 1)
     a = (np.arange(5)[None] + 6 * np.arange(4)[:, None]).ravel()
     triangles = np.concatenate([np.stack([a, a + 1, a + 7], 1), np.stack([a, a + 7, a + 6], 1)])
     solid = np.concatenate([flat, np.zeros((len(flat), 1))], 1)
-    wanted = targets(triangles, flatten(solid[triangles]), np.ones(len(triangles)))
+    return flat, targets(triangles, flatten(solid[triangles]), np.ones(len(triangles)))
+
+
+def test_bent_grid_unbends():
+    """The energy's least value is 4 per unit of weight."""
+    flat, wanted = flat_grid()
     bent = flat + 0.3 * np.sin(flat[:, ::-1] * 1.7)
     result = minimise(bent, wanted, np.ones_like(bent, bool), tolerance=1e-14)
-    assert energy(result, wanted) == pytest.approx(4 * len(triangles), rel=1e-9)
+    assert energy(result, wanted) == pytest.approx(4 * len(wanted.triangles), rel=1e-9)
+
+
+def test_steps_end_before_a_triangle_loses_its_area():
+    """A corner that goes from height 1 to -1 passes the base half way; one that goes up never does."""
+    points, triangle = np.array([[0.0, 0], [1, 0], [0, 1]]), np.array([[0, 1, 2]])
+    assert longest_step(points, np.array([[0.0, 0], [0, 0], [0, -2]]), triangle) == pytest.approx(0.5)
+    assert longest_step(points, np.array([[0.0, 0], [0, 0], [3, 2]]), triangle) == np.inf
+    shrinking = longest_step(points, -points, triangle)
+    assert shrinking == pytest.approx(1.0)
+
+
+def test_energy_of_a_map_that_turns_over_is_infinite():
+    flat, wanted = flat_grid()
+    folded = flat.copy()
+    folded[7] = (3.5, 1.0)
+    assert energy(folded, wanted) == np.inf
+
+
+def test_start_that_is_turned_over_is_refused():
+    flat, wanted = flat_grid()
     with pytest.raises(ValueError, match="turned over"):
-        minimise(flat * (-1, 1), wanted, np.ones_like(bent, bool))
+        minimise(flat * (-1, 1), wanted, np.ones_like(flat, bool))
+
+
+def test_packed_islands_stay_apart_and_inside():
+    sizes = [(3.0, 9.0, 1.0), (2.0, 4.0, 1.0), (5.0, 5.0, 0.5), (1.0, 8.0, 1.0), (2.0, 3.0, 0.3)]
+    corners = np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]])
+    several = [Island(np.array([i]), corners[None] * size[:2], size[2]) for i, size in enumerate(sizes)]
+    boxes = pack(several, 0.1, 0.1, 0.005)
+    low, high = np.array([b.min((0, 1)) for b in boxes]), np.array([b.max((0, 1)) for b in boxes])
+    assert low.min() >= 0
+    assert (high <= 0.1 + 1e-12).all()
+    assert high.max() > 0.099  # as large as fits
+    apart = np.maximum(low[:, None] - high[None], low[None] - high[:, None]).max(2)
+    assert (apart[~np.eye(len(boxes), dtype=bool)] >= 0.005 - 1e-12).all()
 
 
 def test_stretch_of_a_known_map():

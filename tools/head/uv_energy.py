@@ -162,7 +162,7 @@ def _derivatives(points: Array, goal: Targets) -> tuple[Array, Array]:
 def _line_search(points: Array, step: Array, goal: Targets, every: Ints) -> tuple[Array, float]:
     """The points after the longest tried part of ``step`` that lowers the energy, and the share by which it does."""
     before = energy(points, goal)
-    length = min(1.0, 0.9 * _longest(points, step, every))
+    length = min(1.0, 0.9 * longest_step(points, step, every))
     for _ in range(40):
         moved = points + length * step
         after = energy(moved, goal)
@@ -172,7 +172,7 @@ def _line_search(points: Array, step: Array, goal: Targets, every: Ints) -> tupl
     return points, 0.0
 
 
-def _longest(points: Array, step: Array, triangles: Ints) -> float:
+def longest_step(points: Array, step: Array, triangles: Ints) -> float:
     """How far along ``step`` the first triangle loses its area (the least positive root of a quadratic; Smith and Schaefer 2015)."""
     c = twice_area(points, triangles)
     a = twice_area(step, triangles)
