@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +50,7 @@ def activate(device: str = "auto") -> VariantInfo:
         return _active
     info = choose(device)
     if info.llvm:
+        _must_come_first(info.llvm)
         load_llvm(info.llvm)
     # Only now: Dr.Jit looks for libLLVM when it is imported.
     import mitsuba as mi
@@ -59,6 +62,15 @@ def activate(device: str = "auto") -> VariantInfo:
         raise RenderError(f"Mitsuba's variant {info.name} does not start: {error}.", LLVM_REMEDY) from error
     _active = info
     return info
+
+
+def _must_come_first(path: str) -> None:
+    """Dr.Jit loads an LLVM of its own choice in the background as soon as it is imported, and ends the process with it."""
+    if "drjit" in sys.modules and os.environ.get("DRJIT_LIBLLVM_PATH") != path:
+        raise RenderError(
+            "Mitsuba was imported before its LLVM library was chosen.",
+            "Call render.variant.activate before any import of it.",
+        )
 
 
 def choose(device: str = "auto") -> VariantInfo:
