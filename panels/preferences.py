@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import textwrap
+from typing import Any
+
 import bpy
 
 from ..operators.engine import setup
@@ -54,10 +57,17 @@ def _draw_check(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if session.check.running:
         layout.label(text="Checking...", icon="SORTTIME")
     for line in session.check.lines:
-        text = f"{line.get('name', '')}: {line.get('detail', '')}"
-        draw_wrapped(layout, context, text, "CHECKMARK" if line.get("ok") else "ERROR")
-        if line.get("remedy") and not line.get("ok"):
-            draw_wrapped(layout, context, str(line["remedy"]), "BLANK1")
+        _draw_check_line(layout, context, line)
+
+
+def _draw_check_line(layout: bpy.types.UILayout, context: bpy.types.Context, line: dict[str, Any]) -> None:
+    """One thing that was tried; what fails is no error where the engine works all the same."""
+    good = bool(line.get("ok"))
+    icon = "CHECKMARK" if good else ("DOT" if session.check.ok else "ERROR")
+    text = textwrap.shorten(f"{line.get('name', '')}: {line.get('detail', '')}", 90, placeholder="...")
+    draw_wrapped(layout, context, text, icon)
+    if line.get("remedy") and not good and not session.check.ok:
+        draw_wrapped(layout, context, str(line["remedy"]), "RIGHTARROW_THIN")
 
 
 CLASSES = (NEXTGENFACE_AP_preferences,)

@@ -1,6 +1,6 @@
 """Runs inside a Blender with a window: uses the sidebar tab as a person does and takes pictures of it.
 
-Arguments after ``--``: photo, folder for pictures and report.json, seconds to wait for the end. The engine comes from the
+Arguments after ``--``: photo, folder for pictures and report.json, seconds to wait for the end, preset. The engine comes from the
 environment (see `properties.places` and `engine.service`). The report tells what was seen at each moment.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import bpy
 
 ROOT = Path(__file__).resolve().parents[2]
-PHOTO, FOLDER, PATIENCE = sys.argv[sys.argv.index("--") + 1 :][:3]
+PHOTO, FOLDER, PATIENCE, PRESET = sys.argv[sys.argv.index("--") + 1 :][:4]
 SEEN: dict = {"moments": {}}
 
 
@@ -40,10 +40,10 @@ def view():
 
 
 def press(operator, **properties):
-    """Invoke an operator as its button does."""
+    """Invoke an operator as its button does, with an undo step."""
     window, area, region = view()
     with bpy.context.temp_override(window=window, area=area, region=region):
-        return operator("INVOKE_DEFAULT", **properties)
+        return operator("INVOKE_DEFAULT", True, **properties)
 
 
 def take_picture(name):
@@ -71,10 +71,9 @@ def story():
     area.spaces.active.show_region_ui = True
     yield True
     bpy.context.scene.nextgenface.photo = PHOTO
+    bpy.context.scene.nextgenface.preset = PRESET
     yield from wait(lambda: False, 1.0)
-    region.active_panel_category = "Face"
-    region.tag_redraw()
-    yield from wait(lambda: False, 1.5)
+    yield from show_tab()
     yield from take_picture("idle")
     press(bpy.ops.nextgenface.reconstruct)
     yield from wait(lambda: session.status.preview or not session.is_active, float(PATIENCE))
@@ -96,14 +95,47 @@ def story():
     press_failing()
     yield from wait(lambda: False, 1.0)
     yield from take_picture("failed")
+    slow = Path(FOLDER) / "slow.png"
+    if slow.is_file():
+        yield from interruptions(str(slow))
+
+
+def show_tab():
+    """Bring the tab to the front, once the sidebar has been drawn."""
+    region = view()[2]
+    region.active_panel_category = "Face"
+    region.tag_redraw()
+    yield from wait(lambda: False, 1.5)
+
+
+def interruptions(slow):
+    """Cancel, and another file in the middle of a job; the photo's name keeps the stand-in engine busy."""
+    from nextgenface.operators.session import session
+
+    bpy.context.scene.nextgenface.photo = slow
+    press(bpy.ops.nextgenface.reconstruct)
+    yield from wait(lambda: session.status.stage == "stage2", 20)
+    SEEN["second press"] = press_failing()
+    press(bpy.ops.nextgenface.cancel)
+    yield from wait(lambda: not session.is_active, 20)
+    yield from take_picture("cancelled")
+    press(bpy.ops.nextgenface.reconstruct)
+    yield from wait(lambda: session.status.stage == "stage2", 20)
+    bpy.ops.wm.read_homefile(use_factory_startup=True)
+    yield from wait(lambda: False, 1.0)
+    view()[1].spaces.active.show_region_ui = True
+    yield from wait(lambda: False, 1.0)
+    yield from show_tab()
+    yield from take_picture("other_file")
 
 
 def press_failing():
-    """An operator that reports an error raises it here; a person sees it in the panel."""
+    """What an operator that refuses says; it is raised here, where a person sees it in the panel."""
     try:
         press(bpy.ops.nextgenface.reconstruct)
     except RuntimeError as error:
-        SEEN["refusal"] = str(error)
+        return str(error)
+    return ""
 
 
 def wait(condition, seconds):
@@ -138,4 +170,4 @@ def first_step():
 # Before the window is shown, or it comes up with the splash.
 bpy.context.preferences.view.show_splash = False
 STEPS = first_step()
-bpy.app.timers.register(run, first_interval=1.0)
+bpy.app.timers.register(run, first_interval=1.0, persistent=True)

@@ -1,4 +1,4 @@
-"""The sidebar tab in a real window, with the stand-in engine.
+"""The sidebar tab in a real window, with the stand-in engine (or the real one: ``NEXTGENFACE_WINDOW_REAL_ENGINE``).
 
 Needs two commands in the environment: ``NEXTGENFACE_BLENDER_WINDOW`` starts Blender on a screen (arguments are appended),
 ``NEXTGENFACE_WINDOW_PICTURE`` saves a picture of that screen to the file that is appended. The pictures stay in pytest's
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -20,6 +21,8 @@ import pytest
 HERE = Path(__file__).resolve().parent
 BLENDER = shlex.split(os.environ.get("NEXTGENFACE_BLENDER_WINDOW", ""))
 PICTURE = shlex.split(os.environ.get("NEXTGENFACE_WINDOW_PICTURE", ""))
+PRESET = os.environ.get("NEXTGENFACE_WINDOW_PRESET", "default")
+STAND_IN = "NEXTGENFACE_WINDOW_REAL_ENGINE" not in os.environ
 PATIENCE = float(os.environ.get("NEXTGENFACE_WINDOW_SECONDS", "30"))
 
 pytestmark = [
@@ -33,7 +36,9 @@ pytestmark = [
 def run_story(photo: Path, folder: Path, engine: Path) -> dict:
     """Run `in_blender` and take the pictures that it asks for; its report."""
     environment = os.environ | {"NEXTGENFACE_ENGINE_PYTHON": str(engine)}
-    environment.setdefault("NEXTGENFACE_WORK_FUNCTION", f"{HERE.parent / 'stand_in_engine.py'}:reconstruct")
+    if STAND_IN:
+        environment["NEXTGENFACE_WORK_FUNCTION"] = f"{HERE.parent / 'stand_in_engine.py'}:reconstruct"
+        shutil.copyfile(photo, folder / "slow.png")
     script = [
         "--factory-startup",
         "--python",
@@ -42,6 +47,7 @@ def run_story(photo: Path, folder: Path, engine: Path) -> dict:
         str(photo),
         str(folder),
         str(PATIENCE),
+        PRESET,
     ]
     process = subprocess.Popen([*BLENDER, *script], env=environment)
     until = time.monotonic() + 2 * PATIENCE + 120
@@ -83,3 +89,12 @@ def test_one_undo_takes_everything_back(report):
 def test_a_missing_photo_is_told_in_the_panel(report):
     assert report["moments"]["failed"]["phase"] == "failed"
     assert "no photo.png" in report["moments"]["failed"]["message"]
+
+
+@pytest.mark.skipif(not STAND_IN, reason="needs a photo that the engine never ends with")
+def test_cancel_and_another_file_end_the_job(report):
+    assert "is being reconstructed" in report["second press"]
+    for name in ("cancelled", "other_file"):
+        assert report["moments"][name]["phase"] == "cancelled"
+    assert "another file" in report["moments"]["other_file"]["message"]
+    assert report["moments"]["other_file"]["objects"] == report["moments"]["idle"]["objects"]
