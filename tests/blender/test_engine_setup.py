@@ -1,0 +1,79 @@
+"""Making the engine's environment: the steps, their end, cancel. The packages themselves are not fetched here."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from nextgenface.operators.engine_setup import COMPLETE, EngineSetup, find_python, steps
+
+pytestmark = pytest.mark.blender
+
+MAKE = "import pathlib, sys; pathlib.Path(sys.argv[1]).mkdir(); print('made')"
+FAIL = "print('ERROR: no space'); print('more'); raise SystemExit(1)"
+HANG = "import time; print('waiting', flush=True); time.sleep(600)"
+
+
+def run(tmp_path, *codes):
+    """Start a set-up whose steps run these bits of Python."""
+    folder = tmp_path / "engine"
+    commands = [(f"Step {number}", [sys.executable, "-c", code, str(folder)]) for number, code in enumerate(codes)]
+    setup = EngineSetup(commands, folder, tmp_path / "setup.log")
+    setup.start()
+    return setup, folder
+
+
+def test_a_whole_set_up_is_marked(tmp_path):
+    setup, folder = run(tmp_path, MAKE, "print('second')")
+    setup.join(20)
+    assert setup.ok
+    assert not setup.running
+    assert (folder / COMPLETE).is_file()
+    assert (tmp_path / "setup.log").read_text(encoding="utf-8") == "made\nsecond\n"
+
+
+def test_a_step_that_fails_is_told_and_leaves_nothing(tmp_path):
+    setup, folder = run(tmp_path, MAKE, FAIL, "print('never')")
+    setup.join(20)
+    assert not setup.ok
+    assert setup.message == "Step 1 failed. ERROR: no space"
+    assert not folder.exists()
+    assert "never" not in (tmp_path / "setup.log").read_text(encoding="utf-8")
+
+
+def test_cancel_ends_the_step_and_leaves_nothing(tmp_path):
+    setup, folder = run(tmp_path, MAKE, HANG)
+    ready = threading.Event()
+    while setup.line != "waiting":
+        assert setup.running
+        ready.wait(0.01)
+    setup.cancel()
+    setup.join(20)
+    assert not setup.running
+    assert setup.message == "Cancelled."
+    assert not folder.exists()
+
+
+def test_a_python_that_is_not_there_is_told(tmp_path):
+    setup = EngineSetup([("Step", [str(tmp_path / "python")])], tmp_path / "engine", tmp_path / "log")
+    setup.start()
+    setup.join(20)
+    assert not setup.ok
+    assert "could not be set up" in setup.message
+
+
+def test_the_steps_use_the_lists_of_packages():
+    python, root = Path(sys.executable), Path(__file__).resolve().parents[2]
+    for _, command in steps(python, Path("engine"), python, root / "wheels"):
+        assert "-I" in command, "nothing of the person's own Python gets in"
+        for argument in command:
+            assert not argument.endswith(".txt") or Path(argument).is_file()
+
+
+def test_a_python_of_another_version_is_not_taken(tmp_path):
+    fake = tmp_path / "python"
+    fake.write_text("#!/bin/sh\necho 3 13\n", encoding="utf-8")
+    fake.chmod(0o755)
+    assert find_python(str(fake)) != fake
