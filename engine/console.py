@@ -94,10 +94,10 @@ class Console:
 
     def _status(self, message: EngineStatus) -> None:
         for line in message.lines:
-            mark = "ok     " if line["ok"] else "missing"
+            mark = "ok" if line["ok"] else "no"
             self.told(f"{mark}  {line['name']}: {line['detail']}")
             if line["remedy"] and not line["ok"]:
-                self.told(f"         {line['remedy']}")
+                self.told(f"    {line['remedy']}")
         self.told("The engine works." if message.ok else "The engine does not work yet.")
 
     def _line(self, text: str) -> None:

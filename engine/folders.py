@@ -50,7 +50,18 @@ class OwnedFolder:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-        shutil.rmtree(self.path, ignore_errors=True)
+        delete(self.path)
+
+
+def delete(folder: Path) -> None:
+    """Delete an owned folder, its lock last: if this is cut short, the rest still counts as abandoned."""
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != LOCK_NAME:
+                path.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def is_abandoned(folder: Path) -> bool:
@@ -79,4 +90,4 @@ def abandoned(parent: Path, prefix: str) -> list[Path]:
 def sweep(parent: Path, prefix: str) -> None:
     """Delete the folders in ``parent`` whose owners are dead."""
     for path in abandoned(parent, prefix):
-        shutil.rmtree(path, ignore_errors=True)
+        delete(path)

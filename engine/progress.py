@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping
 
 # Shares of a run's time, from runs on two processor cores. A stage that is not here counts with the share below.
 STAGE_SHARES: Mapping[str, float] = {
-    "start": 0.06,
-    "photos": 0.02,
-    "landmarks": 0.03,
-    "stage1": 0.02,
-    "stage2": 0.35,
-    "stage3": 0.30,
-    "textures": 0.06,
-    "render": 0.12,
-    "write": 0.04,
+    "start": 0.03,
+    "photos": 0.01,
+    "landmarks": 0.01,
+    "stage1": 0.01,
+    "stage2": 0.46,
+    "stage3": 0.39,
+    "textures": 0.05,
+    "render": 0.03,
+    "write": 0.01,
 }
 _UNKNOWN_SHARE = 0.02
 # Before this much has happened a forecast is a guess and is not told.

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import OutputError
-from ..folders import OwnedFolder, abandoned
+from ..folders import OwnedFolder, abandoned, delete
 
 RESULT_NAME = "result.json"
 _PREFIX = ".nextgenface-partial-"
@@ -196,7 +196,7 @@ def clean_up(output: Path) -> None:
             (root / _OLD).mkdir(exist_ok=True)
             _move_in(root, output, set())
         made = [] if whole else _made_by(root)
-        shutil.rmtree(root, ignore_errors=True)
+        delete(root)
         _unmake(made)
 
 

@@ -200,7 +200,7 @@ def test_a_job_that_ignores_a_cancel_is_terminated_in_time(worker, job):
     _until(worker, _in_stage)
     begin = time.monotonic()
     worker.cancel(name)
-    assert time.monotonic() - begin < 0.1
+    assert time.monotonic() - begin < 0.25, "waited for the worker"
     assert wait_for_end(worker, name, PATIENCE) == [JobCancelled(name)]
     # 0.3 s for the message, then the signal.
     assert 0.25 < time.monotonic() - begin < 2.0
@@ -416,6 +416,27 @@ def test_an_output_that_cannot_be_written_is_told_before_anything_is_loaded(work
     assert isinstance(final, Failed)
     assert str(photo / "out") in final.message
     assert final.remedy
+
+
+@linux
+def test_a_disk_that_fills_up_during_the_job_is_told_and_left_empty(worker, tmp_path, request):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    # The check before the job asks for room for three of the smallest maps and a photo.
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no rights to mount a file system")
+    request.addfinalizer(lambda: subprocess.run(["umount", str(disk)], check=True))
+    photo = tmp_path / "fills.png"
+    photo.write_bytes(b"photo")
+    name = worker.start_job([photo], disk / "out", {"texture_size": 256})
+    final = wait_for_end(worker, name, PATIENCE)[-1]
+    assert isinstance(final, Failed)
+    assert "disk is full" in final.message
+    assert list(disk.iterdir()) == []
+    too_large = worker.start_job([photo], disk / "out", {"texture_size": 8192})
+    assert "are needed" in wait_for_end(worker, too_large, PATIENCE)[-1].message
+    assert list(disk.iterdir()) == []
 
 
 def test_a_work_function_that_cannot_be_imported_is_told(tmp_path, scratch, job):
