@@ -16,6 +16,7 @@ from .cut import Cut, cut_head
 from .embedding import embed
 from .expressions import ARKIT, arkit_basis, mirrored_names
 from .landmarks import point
+from .lips import Lips
 from .measures import Tape, report
 from .modes import Modes, align, symmetric_modes
 from .named import slider_basis
@@ -44,7 +45,7 @@ def build(source: Source, output: Path, samples: int, embedding: Path | None) ->
     tape = Tape(cut, to_frame(cut, generator.average()))
     calibrate(generator, tape)
     frame = to_frame(cut, generator.average())
-    heads = aligned_heads(cut, generator, frame, region_masks(cut, frame, source), samples)
+    heads = aligned_heads(source, cut, generator, frame, region_masks(cut, frame, source), samples)
     modes = _modes(cut, heads, region_masks(cut, frame, source))
     regions = region_masks(cut, modes.mean, source)
     layout = face_layout(modes.mean, cut.quads, cut.part, cut.mirror)
@@ -56,9 +57,10 @@ def build(source: Source, output: Path, samples: int, embedding: Path | None) ->
     return model
 
 
-def aligned_heads(cut: Cut, generator: Generator, frame: Array, regions: Masks, samples: int) -> NDArray[np.float32]:
-    """(samples, V, 3) mm: heads drawn at random and laid rigidly, without scaling, on the face of ``frame`` (V, 3)."""
+def aligned_heads(source: Source, cut: Cut, generator: Generator, frame: Array, regions: Masks, samples: int) -> NDArray[np.float32]:
+    """(samples, V, 3) mm: heads drawn at random and with the mouth closed, laid rigidly, without scaling, on the face of ``frame`` (V, 3)."""
     heads = generator.heads(samples)
+    Lips(cut, frame, -cut.gather(source.face_unit("jawOpen"))[:, 1]).close(heads)
     align(heads, frame, regions["face"].astype(np.float64) + 1e-9)
     return heads
 
@@ -88,7 +90,7 @@ def _model(
     """The model without landmarks."""
     names, expressions, missing = arkit_basis(source, cut, generator.scale)
     print(f"ARKit units: {len(names)} of {len(ARKIT)}, missing: {missing or 'none'}")
-    slider_names, sliders = slider_basis(source, cut, generator.macro, generator.scale)
+    slider_names, sliders = slider_basis(source, cut, generator, modes.mean, regions["face"].astype(np.float64))
     quads = cut.quads.astype(np.int32)
     triangles, triangle_face, corner = split_quads(quads)
     nowhere: dict[str, LandmarkEmbedding] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ class Modes:
     kept: float
 
 
-def align(heads: NDArray[np.float32], reference: Array, weight: Array) -> None:
+def align(heads: NDArray[np.floating[Any]], reference: Array, weight: Array) -> None:
     """Move every head (n, V, 3) rigidly, in place, to ``reference`` (V, 3): weighted least squares by Kabsch, no scaling."""
     share = weight / weight.sum()
     goal = share @ reference

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from .cut import Cut
-from .macro import MacroTargets, People, average_person
-from .modes import FLIP
+from .macro import People, average_person
+from .modes import FLIP, align
+from .sampling import SEX_SIZE, Generator
 from .source import Array, Source
 
 # name -> pairs (target that adds, target that takes away); l- targets stand for both sides.
@@ -55,15 +56,28 @@ NAMED: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 
-def slider_basis(source: Source, cut: Cut, macro: MacroTargets, scale: float) -> tuple[tuple[str, ...], Array]:
-    """Names and (S, V, 3) mm at weight 1, symmetric."""
-    sums = {name: sum(_slope(source, cut, more, less) for more, less in pairs) for name, pairs in NAMED.items()}
-    sums["age"] = _macro_slope(macro, "years", 75.0, 25.0)
-    sums["weight"] = _macro_slope(macro, "weight", 1.0, 0.0)
-    sums["muscle"] = _macro_slope(macro, "muscle", 1.0, 0.0)
-    sums["gender"] = _macro_slope(macro, "male", 1.0, 0.0)
-    basis = np.stack(list(sums.values())) * scale
-    return tuple(sums), (basis + basis[:, cut.mirror] * FLIP) / 2
+# name -> macro setting of `People`, its value at weight 1 and at weight -1.
+MACRO = {
+    "age": ("years", 75.0, 25.0),
+    "weight": ("weight", 1.0, 0.0),
+    "muscle": ("muscle", 1.0, 0.0),
+    "gender": ("male", 1.0, 0.0),
+}
+# Targets of these folders move the whole head somewhat; what is rigid of it is taken out.
+WHOLE = ("head/",)
+
+
+def slider_basis(source: Source, cut: Cut, generator: Generator, mean: Array, face: Array) -> tuple[tuple[str, ...], Array]:
+    """Names and (S, V, 3) mm at weight 1, symmetric. ``face`` (V,) weighs the alignment to ``mean`` of what moves the head."""
+    offsets = {}
+    for name, pairs in NAMED.items():
+        offset = np.sum([_slope(source, cut, more, less) for more, less in pairs], axis=0) * generator.scale
+        offsets[name] = _without_motion(mean, offset, face) if pairs[0][0].startswith(WHOLE) else offset
+    for name, (setting, high, low) in MACRO.items():
+        ends = [_person(generator, setting, value) for value in (high, low)]
+        offsets[name] = _without_motion(mean, (ends[0] - ends[1]) / 2, face)
+    basis = np.stack(list(offsets.values()))
+    return tuple(offsets), (basis + basis[:, cut.mirror] * FLIP) / 2
 
 
 def _slope(source: Source, cut: Cut, more: str, less: str) -> Array:
@@ -72,11 +86,17 @@ def _slope(source: Source, cut: Cut, more: str, less: str) -> Array:
     return delta + delta[cut.mirror] * FLIP if "/l-" in more else delta
 
 
-def _macro_slope(macro: MacroTargets, name: str, high: float, low: float) -> Array:
-    """(V, 3) half the way between two average people who differ in one macro value."""
-    ends = []
-    for value in (high, low):
-        values = dict(vars(average_person()))
-        values[name] = np.array([value])
-        ends.append(macro.deltas(People(**values))[0])
-    return np.asarray((ends[0] - ends[1]) / 2)
+def _person(generator: Generator, setting: str, value: float) -> Array:
+    """(V, 3) mm of the average person with one macro setting changed."""
+    settings = dict(vars(average_person()))
+    settings[setting] = np.array([value])
+    people = People(**settings)
+    return np.asarray(generator.plain(people)[0] * generator.scale * np.exp(SEX_SIZE * (people.male - 0.5)))
+
+
+def _without_motion(mean: Array, offset: Array, face: Array) -> Array:
+    """``offset`` (V, 3) without the rigid motion that it gives the face. Taken from a small part of it, since it is a slope."""
+    small = 0.01
+    ends = np.stack([mean + small * offset, mean - small * offset])
+    align(ends, mean, face + 1e-9)
+    return np.asarray((ends[0] - ends[1]) / (2 * small))

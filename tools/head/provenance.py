@@ -40,9 +40,10 @@ lining of the eye sockets (both counted as "mouth", being mucosa), eyeballs, tee
 * Calibration (`tools/head/calibrate.py`): hm08's scale ({scale:.4f}), the average of the sliders and their standard deviations are fitted
   so that the lengths below have people's means and standard deviations.
 
-Each head is laid on the average one by a rigid motion, without scaling, weighted by the region "face": size stays in the modes.
-Principal components are taken with weight 1 on the face, 0.25 on scalp, ears and neck, 0.05 on what lies inside. Mirrored samples make every
-mode symmetric ({even} modes) or antisymmetric ({odd} modes), and the mean symmetric. {count} modes keep {kept:.2%} of the weighted variance.
+Lips that the targets leave apart are closed. Each head is laid on the average one by a rigid motion, without scaling, weighted by the
+region "face": size stays in the modes. Principal components are taken with weight 1 on the face, 0.25 on scalp, ears and neck, 0.05 on what
+lies inside. Mirrored samples make every mode symmetric ({even} modes) or antisymmetric ({odd} modes), and the mean symmetric. {count} modes
+keep {kept:.2%} of the weighted variance.
 
 {table}
 
@@ -52,8 +53,8 @@ mode symmetric ({even} modes) or antisymmetric ({odd} modes), and the mean symme
 
 * All 52 ARKit blendshapes, by Apple's names; Left is the subject's left.
 * Region masks are drawn on the mean head by anatomical points, edge loops and the supports of some targets (`tools/head/regions.py`).
-* The landmark embedding is where rays through what MediaPipe 0.10.21 finds in renders of the mean head (18 views and lights) meet it: the median,
-  symmetrised, laid on the skin, and for lids and inner lips on their edges.
+* The landmark embedding is where rays through what MediaPipe 0.10.21 finds in renders of the mean head (18 views and lights) meet it:
+  the median, symmetrised, laid on the skin, and for lids and inner lips on their edges.
 * `uv_original` is hm08's layout. `uv_face` is our own (`tools/head/uv_layout.py`): {figures}.
 * Stored steps: identity modes 0.02 mm, expressions and sliders 0.01 mm (so off by half of that at most), UVs 1/65534, masks 1/255.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -63,11 +64,16 @@ class Generator:
         for start in range(0, count, 200):
             rows = slice(start, start + 200)
             some = People(**{name: getattr(people, name)[rows] for name in vars(people)})
-            plain = self.base + self.macro.deltas(some)
-            plain *= (self.size / head_size(plain))[:, None, None]
+            plain = self.plain(some)
             delta = self.details.deltas(values[rows]) + self.asymmetry.deltas(lopsided[rows])
             result[rows] = (plain + delta) * size[rows, None, None]
         return result
+
+    def plain(self, people: People) -> Array:
+        """(n, V, 3) mm from macro targets alone, all of the average person's size, before ``scale``."""
+        heads = self.base + self.macro.deltas(people)
+        heads *= (self.size / head_size(heads))[:, None, None]
+        return np.asarray(heads)
 
     def draw(self, rng: np.random.Generator, count: int) -> tuple[People, Array, Array]:
         """Macro settings, detail slider values (count, D) and asymmetry values (count, A)."""
@@ -83,7 +89,7 @@ class Generator:
         plain = self.base + self.macro.deltas(average_person())[0]
         return np.asarray((plain + self.details.deltas(self.offset[None])[0]) * self.scale)
 
-    @property
+    @cached_property
     def size(self) -> float:
         """`head_size` of the average person before ``scale``."""
         return float(head_size(self.base + self.macro.deltas(average_person()))[0])

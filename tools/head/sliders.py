@@ -27,7 +27,8 @@ RIGID = ("head-trans", "head-angle", "neck-trans")
 class Slider:
     """One degree of freedom: value v adds v x ``more`` where v > 0 and -v x ``less`` where v < 0.
 
-    ``name`` is that of the target ``more`` without its folder. ``less`` is None for a target without an opposite, whose value is never negative. ``side`` is "l", "r" or "".
+    ``name`` is that of the target ``more`` without its folder. ``less`` is None for a target without an opposite, whose value
+    is never negative. ``side`` is "l", "r" or "".
     """
 
     name: str
