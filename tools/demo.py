@@ -11,6 +11,7 @@ import argparse
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import environments
@@ -26,10 +27,10 @@ class DemoError(Exception):
     """A step failed; the message says which."""
 
 
-def reconstruct(photo: Path, output: Path) -> None:
-    """Run the shell command on ``photo``; raise `DemoError` if it fails."""
+def reconstruct(photo: Path, output: Path, options: Sequence[str] = ()) -> None:
+    """Run the shell command on ``photo`` with ``options`` of its own; raise `DemoError` if it fails."""
     say(f"Reconstructing {photo.name}")
-    run(environments.command_in(setup_engine.ENGINE, COMMAND), "--input", photo, "--output", output)
+    run(environments.command_in(setup_engine.ENGINE, COMMAND), "--input", photo, "--output", output, *options)
 
 
 def build_in_blender(output: Path) -> None:
@@ -57,13 +58,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Set up and reconstruct a portrait, all the way to a Cycles render.")
     parser.add_argument("photo", nargs="?", type=Path, default=PORTRAIT, help="default: the portrait in tests/data")
     parser.add_argument("--output", type=Path, default=ROOT / "out", help="default: out/ in the checkout")
-    arguments = parser.parse_args()
+    parser.epilog = f"Other options, such as --preset draft, go on to {COMMAND}."
+    arguments, options = parser.parse_known_args()
     photo, output = arguments.photo.resolve(), arguments.output.resolve()
     start = time.time()
     try:
         environments.check_python()
         setup_engine.engine()
-        reconstruct(photo, output)
+        reconstruct(photo, output, options)
     except (SetupError, DemoError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
