@@ -27,9 +27,9 @@ def _lacking(suite: str) -> list[str]:
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leave out suites that cannot be imported here, and the window suite unless a screen is promised."""
+    """Leave out suites that cannot be imported here, and the window suite unless a Blender on a screen is named."""
     suite = _suite(collection_path)
-    if suite == "window" and not os.environ.get("NEXTGENFACE_WINDOW_TESTS"):
+    if suite == "window" and not os.environ.get("NEXTGENFACE_BLENDER_WINDOW"):
         return True
     return True if _lacking(suite) else None
 

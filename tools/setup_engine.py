@@ -26,7 +26,7 @@ def engine(with_tests: bool = False) -> Path:
     """Make the engine's environment (with the test packages too, if wanted) and return its interpreter."""
     recipe = _recipe("engine.txt", "mediapipe.txt")
     if not environments.is_current(ENGINE, recipe):
-        say("Setting up the engine in .venv (about 1.5 GB, a few minutes)")
+        say("Setting up the engine in .venv (about 1.7 GB, a few minutes)")
         _fill_engine()
         environments.mark_current(ENGINE, recipe)
     _install_project(ENGINE)
