@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Set up, then turn a portrait into maps, a mesh, a contact sheet, a .blend and a Cycles render beside the photo.
 
-Run it with Python 3.11: ``python3.11 tools/demo.py``. Without a photo it takes the portrait in ``tests/data``; another
-one is named as the first argument. Standard library only.
+Run it with Python 3.11: ``python3.11 tools/demo.py``. Without ``--input`` it takes the portrait in ``tests/data``.
+Standard library only.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ def run(program: Path, *arguments: str | Path) -> None:
 def main() -> int:
     """Read the command line, do everything, list what there is, and return the exit code."""
     parser = argparse.ArgumentParser(description="Set up and reconstruct a portrait, all the way to a Cycles render.")
-    parser.add_argument("photo", nargs="?", type=Path, default=PORTRAIT, help="default: the portrait in tests/data")
+    parser.add_argument("--input", type=Path, default=PORTRAIT, help="default: the portrait in tests/data")
     parser.add_argument("--output", type=Path, default=ROOT / "out", help="default: out/ in the checkout")
     parser.epilog = f"Other options, such as --preset draft, go on to {COMMAND}."
     arguments, options = parser.parse_known_args()
-    photo, output = arguments.photo.resolve(), arguments.output.resolve()
+    photo, output = arguments.input.resolve(), arguments.output.resolve()
     start = time.time()
     try:
         environments.check_python()
