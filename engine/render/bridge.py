@@ -72,11 +72,13 @@ class ReferenceRenderer:
             light_height: rows of the light's image.
 
         Raises:
-            RenderError: the integrator is unknown.
+            RenderError: the integrator is unknown, or Mitsuba runs on a GPU that PyTorch cannot reach.
         """
         if integrator not in INTEGRATORS:
             raise RenderError(f"There is no integrator '{integrator}'.", f"Choose one of: {', '.join(INTEGRATORS)}.")
-        activate()
+        self._device = "cuda" if activate().device == "cuda" else "cpu"
+        if self._device == "cuda" and not torch.cuda.is_available():
+            raise RenderError("PyTorch is a build without CUDA.", "Set the device to 'cpu' for the reference shading.")
         import mitsuba as mi
 
         grey = np.full((*map_size, 3), 0.5, np.float32)
@@ -111,8 +113,9 @@ class ReferenceRenderer:
             parameters.roughness[..., None],
         )
         wrap: Any = dr.wrap(source="torch", target="drjit")
-        picture: Tensor = wrap(self._render)(*(tensor.contiguous() for tensor in tensors), samples, seed)
-        return picture
+        moved = (tensor.contiguous().to(self._device) for tensor in tensors)
+        picture: Tensor = wrap(self._render)(*moved, samples, seed)
+        return picture.cpu()
 
     def _environment(self, light: Tensor) -> Tensor:
         """The light as Mitsuba's ``envmap`` keeps it: rows from pole to pole, one column more on each side."""

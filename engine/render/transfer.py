@@ -187,12 +187,15 @@ def _to_drjit(block: dict[str, NDArray[np.float32]]) -> dict[str, Any]:
 
 
 def _to_torch(columns: list[Any]) -> torch.Tensor:
-    """(C, N) float32 tensor on the CPU of C Dr.Jit arrays of N values; shares their memory where they lie there."""
+    """(C, N) float32 tensor on the CPU of C Dr.Jit arrays of N values; read in place where they lie there."""
     import drjit as dr
     import torch.utils.dlpack
 
     dr.eval(*columns)
-    return torch.stack([torch.utils.dlpack.from_dlpack(column).cpu() for column in columns])
+    if dr.backend_v(columns[0]) == dr.JitBackend.CUDA:
+        # By way of numpy, because PyTorch may be a build without CUDA.
+        return torch.from_numpy(np.stack([np.array(column) for column in columns]))
+    return torch.stack([torch.utils.dlpack.from_dlpack(column) for column in columns])
 
 
 def _lifted(point: Any, facet: Any) -> Any:

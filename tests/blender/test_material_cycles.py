@@ -10,22 +10,18 @@ import pytest
 bpy = pytest.importorskip("bpy")
 pytestmark = pytest.mark.blender
 
-ENGINE_PYTHON = "NEXTGENFACE_ENGINE_PYTHON"
 SAMPLES = 256
 # Mean difference of 4 x 4 pixel blocks as a share of the mean signal; with more samples it is under 0.45 % for every skin.
 TOLERANCE = 0.01
 
 
 @pytest.fixture(scope="module")
-def reference(tmp_path_factory):
+def reference(tmp_path_factory, engine_python):
     """What the engine renders, in a process of its own."""
-    python = os.environ.get(ENGINE_PYTHON)
-    if not python:
-        pytest.skip(f"{ENGINE_PYTHON} does not name a Python that has the engine's packages")
     folder = tmp_path_factory.mktemp("material")
     script = Path(__file__).with_name("material_reference.py")
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    subprocess.run([python, str(script), str(folder)], env=clean, check=True, timeout=300)
+    subprocess.run([str(engine_python), str(script), str(folder)], env=clean, check=True, timeout=300)
     return folder, dict(np.load(folder / "reference.npz"))
 
 
