@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..faces.model import FaceModel, LandmarkEmbedding
 from ..landmarks.detector import CHIN_TIP, FOREHEAD_TOP
+from ..landmarks.habits import Habits, load_habits
 from .contour import ContourRegion, Outline, contour_region, find_outline, stacked_basis
 from .observations import FaceObservation
 from .pose import FOCAL, SCALE, Pose, project
@@ -55,10 +56,11 @@ class EmbeddedModel:
     embedding: LandmarkEmbedding
     region: ContourRegion
     identity_count: int
+    habits: Habits | None = None
 
     @classmethod
-    def of(cls, model: FaceModel, detector: str) -> EmbeddedModel:
-        """The model at the points of ``detector``."""
+    def of(cls, model: FaceModel, detector: str, *, use_habits: bool = True) -> EmbeddedModel:
+        """The model at the points of ``detector``, with what is known of its habits."""
         embedding = model.landmarks[detector]
         corners = model.triangles[embedding.triangle]
         weights = embedding.barycentric.astype(np.float64)
@@ -71,6 +73,7 @@ class EmbeddedModel:
             embedding=embedding,
             region=contour_region(model, embedding),
             identity_count=model.identity_count,
+            habits=_matching(load_habits(model.name, detector), embedding) if use_habits else None,
         )
 
     def slid(self, outline: Outline) -> tuple[Floats, Floats]:
@@ -104,7 +107,8 @@ class PhotoProblem:
         model: at its landmarks.
         observation: the photo.
         deviations: how much to believe.
-        seen: (L, 3) observed points: pixels about the picture's middle, and depth.
+        found: (L, 3) what the detector said: pixels about the picture's middle, and depth.
+        seen: (L, 3) the same without the detector's habits, as far as the pose is known.
         whitening: (L, 2, 2) square root of each point's information.
         depth_weight: (L,) of each point's depth.
         height: the face's, pixels.
@@ -115,6 +119,7 @@ class PhotoProblem:
     model: EmbeddedModel
     observation: FaceObservation
     deviations: Deviations
+    found: Floats
     seen: Floats
     whitening: Floats
     depth_weight: Floats
@@ -137,6 +142,7 @@ class PhotoProblem:
             model=model,
             observation=observation,
             deviations=deviations,
+            found=seen,
             seen=seen,
             whitening=_whitening(seen[:, :2], sd, embedding.contour, deviations.along * height),
             depth_weight=np.where(embedding.contour, 0.5, 1.0) / (deviations.depth * height),
@@ -146,11 +152,13 @@ class PhotoProblem:
         )
 
     def updated(self, coefficients: Floats, pose: Pose) -> PhotoProblem:
-        """The same problem with the outline of the current shape and pose."""
+        """The same problem with the outline and the detector's habits for the current shape and pose."""
         region = self.model.region
         shape = region.mean + region.basis @ coefficients
-        outline = find_outline(region, shape, pose, self.seen[self.model.embedding.contour, :2])
-        return replace(self, outline=outline)
+        habits = self.model.habits
+        seen = self.found if habits is None else self.found - habits.errors(pose.rotation, self.height)
+        outline = find_outline(region, shape, pose, seen[self.model.embedding.contour, :2])
+        return replace(self, seen=seen, outline=outline)
 
     def reweighted(self, coefficients: Floats, pose: Pose) -> PhotoProblem:
         """The same problem with the robust weights of the current shape and pose."""
@@ -222,6 +230,11 @@ class PhotoProblem:
         by_pose[0, FOCAL] = 1.0 / loose.log_focal
         by_pose[1, FOCAL], by_pose[1, SCALE] = 1.0 / loose.log_distance, -1.0 / loose.log_distance
         return np.array([focal, distance]), by_pose
+
+
+def _matching(habits: Habits | None, embedding: LandmarkEmbedding) -> Habits | None:
+    """The habits if they are those of the embedding's points."""
+    return habits if habits is not None and np.array_equal(habits.index, embedding.index) else None
 
 
 def _whitening(seen: Floats, sd: Floats, contour: NDArray[np.bool_], along: float) -> Floats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +33,7 @@ def draw_wireframe(
     return np.asarray(cv2.addWeighted(drawn, opacity, image, 1.0 - opacity, 0.0), np.uint8)
 
 
-def draw_points(image: ByteImage, seen: NDArray[np.floating], fitted: NDArray[np.floating]) -> ByteImage:
+def draw_points(image: ByteImage, seen: NDArray[np.floating[Any]], fitted: NDArray[np.floating[Any]]) -> ByteImage:
     """The picture with the observed points (N, 2) in red, the fitted ones in green, and a line between the two of a
     pair.
     """
@@ -44,6 +46,6 @@ def draw_points(image: ByteImage, seen: NDArray[np.floating], fitted: NDArray[np
     return drawn
 
 
-def _fixed(points: NDArray[np.floating]) -> list[tuple[int, int]]:
+def _fixed(points: NDArray[np.floating[Any]]) -> list[tuple[int, int]]:
     whole = np.round((points[:, :2] - 0.5) * 2**_BITS).astype(int)
     return [(int(x), int(y)) for x, y in whole]

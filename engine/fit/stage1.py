@@ -45,13 +45,15 @@ class PhotoFit:
         expression: (E,) weights.
         camera: of the whole photo, in its pixels.
         points: (L, 2) the model's landmarks in the photo, pixels, contour points where they slid to.
-        residuals: (L,) distances to the points that were found, pixels.
+        seen: (L, 2) the points that were found, less what the detector errs by in this pose (`landmarks.habits`), pixels.
+        residuals: (L,) distances between the two, pixels.
         error_percent: their mean in percent of the face's height.
     """
 
     expression: Floats
     camera: Camera
     points: Floats
+    seen: Floats
     residuals: Floats
     error_percent: float
 
@@ -270,11 +272,13 @@ def _photo_fit(photo: PhotoProblem, state: _State, i: int) -> PhotoFit:
     """The result for one photo."""
     seen = photo.observation
     pixels = project(state.poses[i], photo.points(state.coefficients(i))).pixels
+    middle = np.array([seen.width / 2, seen.height / 2])
     residuals = np.linalg.norm(pixels - photo.seen[:, :2], axis=1)
     return PhotoFit(
         expression=state.expressions[i],
         camera=state.poses[i].camera(seen.width, seen.height),
-        points=pixels + np.array([seen.width / 2, seen.height / 2]),
+        points=pixels + middle,
+        seen=photo.seen[:, :2] + middle,
         residuals=residuals,
         error_percent=100.0 * float(residuals.mean()) / _face_height(photo, pixels),
     )

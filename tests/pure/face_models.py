@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-
 from nextgenface.engine.faces.model import FaceModel, LandmarkEmbedding
 
 ROWS = COLUMNS = 21

@@ -12,16 +12,16 @@ import pytest
 pytest.importorskip("cv2")
 pytest.importorskip("scipy")
 
-from nextgenface.engine.errors import Cancelled, PhotoError  # noqa: E402
-from nextgenface.engine.fit.contour import find_outline  # noqa: E402
-from nextgenface.engine.fit.landmark_rows import Deviations, EmbeddedModel, PhotoProblem  # noqa: E402
-from nextgenface.engine.fit.observations import FaceObservation  # noqa: E402
-from nextgenface.engine.fit.pose import Pose, initial_pose, project, rotation_matrix  # noqa: E402
-from nextgenface.engine.fit.robust import huber_loss, huber_weight  # noqa: E402
-from nextgenface.engine.fit.stage1 import _boxed_solution, fit_landmarks  # noqa: E402
-from nextgenface.engine.photos.exif import Lens  # noqa: E402
-from nextgenface.engine.reporter import SilentReporter  # noqa: E402
-from nextgenface.engine.settings import Settings  # noqa: E402
+from nextgenface.engine.errors import Cancelled, PhotoError
+from nextgenface.engine.fit.contour import find_outline
+from nextgenface.engine.fit.landmark_rows import Deviations, EmbeddedModel, PhotoProblem
+from nextgenface.engine.fit.observations import FaceObservation
+from nextgenface.engine.fit.pose import Pose, initial_pose, project, rotation_matrix
+from nextgenface.engine.fit.robust import huber_loss, huber_weight
+from nextgenface.engine.fit.stage1 import _boxed_solution, fit_landmarks
+from nextgenface.engine.photos.exif import Lens
+from nextgenface.engine.reporter import SilentReporter
+from nextgenface.engine.settings import Settings
 
 _spec = importlib.util.spec_from_file_location("face_models", Path(__file__).with_name("face_models.py"))
 face_models = importlib.util.module_from_spec(_spec)
@@ -75,7 +75,7 @@ def test_the_projection_is_the_cameras():
     pose = a_pose()
     camera = pose.camera(WIDTH, HEIGHT)
     np.testing.assert_allclose(
-        project(pose, points).pixels + [WIDTH / 2, HEIGHT / 2], camera.project(points), atol=1e-9
+        project(pose, points).pixels + np.array([WIDTH, HEIGHT]) / 2, camera.project(points), atol=1e-9
     )
 
 
