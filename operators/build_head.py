@@ -30,10 +30,11 @@ def _build_mesh(name: str, data: HeadData) -> bpy.types.Mesh:
     mesh.vertices.foreach_set("co", data.vertices.ravel())
     mesh.loops.foreach_set("vertex_index", data.corners)
     mesh.polygons.foreach_set("loop_start", data.starts)
-    mesh.update(calc_edges=True)
-    mesh.validate()
     for layer, values in data.uvs.items():
         _add_uv_map(mesh, layer, values)
+    mesh.update(calc_edges=True)
+    # After the UVs: it removes faulty polygons together with their corners.
+    mesh.validate()
     mesh.uv_layers[FACE_UV].active = True
     mesh.uv_layers[FACE_UV].active_render = True
     attribute = mesh.attributes.new("original_index", "INT", "POINT")

@@ -67,7 +67,7 @@ def story():
     """What happens, one step per tick; a step yields True when it may go on."""
     from nextgenface.operators.session import session
 
-    _, area, region = view()
+    _, area, _ = view()
     area.spaces.active.show_region_ui = True
     yield True
     bpy.context.scene.nextgenface.photo = PHOTO

@@ -1,0 +1,77 @@
+"""The scripts for a shell: exit codes, what they say, what they leave."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import bpy
+import pytest
+from small_result import make_result
+
+pytestmark = pytest.mark.blender
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(script, *arguments):
+    """Run a script of `tools` with the stand-in engine."""
+    environment = os.environ | {
+        "NEXTGENFACE_ENGINE_PYTHON": sys.executable,
+        "NEXTGENFACE_WORK_FUNCTION": f"{ROOT / 'tests' / 'stand_in_engine.py'}:reconstruct",
+    }
+    command = [sys.executable, str(ROOT / "tools" / script), *map(str, arguments)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_a_result_becomes_a_blend_and_a_render(empty_file, tmp_path):
+    result, blend, picture = make_result(tmp_path / "result"), tmp_path / "new" / "face.blend", tmp_path / "cycles.png"
+    done = run("build_blend.py", result, "-o", blend)
+    assert done.returncode == 0, done.stderr
+    photo = tmp_path / "result" / "photo.png"
+    done = run("render_built_scene.py", blend, "-o", picture, "--samples", 4, "--photo", photo, "--mask", photo)
+    assert done.returncode == 0, done.stderr
+    assert picture.is_file()
+    line = next(line for line in done.stdout.splitlines() if line.startswith("psnr_db"))
+    assert 3 < float(line.split()[1]) < 40
+    assert line.endswith(f"over {64 * 48} pixels"), "the grey photo is its own mask: all of it is over one half"
+
+
+def test_a_missing_result_is_told(tmp_path):
+    done = run("build_blend.py", tmp_path / "result.json", "-o", tmp_path / "face.blend")
+    assert done.returncode == 1
+    assert "There is no result" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_photo_becomes_a_blend(empty_file, photo, tmp_path):
+    blend = tmp_path / "out" / "face.blend"
+    done = run("reconstruct_in_blender.py", photo(), "-o", blend, "--preset", "draft", "--textures", "512")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "portrait" / "result.json").is_file()
+    bpy.ops.wm.open_mainfile(filepath=str(blend))
+    assert "Stand-in Head" in bpy.data.objects
+    assert bpy.context.scene.render.engine == "CYCLES"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("fails", (), "No face was found"),
+        ("dies", (), "ended unexpectedly"),
+        ("portrait", ("--preset", "none"), "none"),
+        ("portrait", ("--engine", "/no/such/python"), "no Python"),
+    ],
+)
+def test_what_goes_wrong_is_told_and_an_old_file_stays(empty_file, photo, tmp_path, name, options, words):
+    blend = tmp_path / "out" / "face.blend"
+    blend.parent.mkdir()
+    blend.write_bytes(b"an older face")
+    done = run("reconstruct_in_blender.py", photo(name), "-o", blend, *options)
+    assert done.returncode == 1
+    error = next(line for line in done.stderr.splitlines() if line.startswith("error: "))
+    assert words in error
+    assert blend.read_bytes() == b"an older face"
+    assert [path.name for path in blend.parent.iterdir()] == ["face.blend"]
