@@ -20,6 +20,7 @@ from environments import ROOT, SetupError, say
 
 PORTRAIT = ROOT / "tests/data/astronaut.png"
 COMMAND = "nextgenface-reconstruct"
+TAIL_LINES = 20
 SIDE_BY_SIDE = "cycles_beside_photo.png"
 
 
@@ -38,9 +39,9 @@ def build_in_blender(output: Path) -> None:
     blender = setup_engine.blender(setup_engine.default_blender())
     blend, render = output / "face.blend", output / "cycles.png"
     say("Building the .blend")
-    run(blender, ROOT / "tools/build_blend.py", output / "result.json", "-o", blend)
+    run_quietly(blender, ROOT / "tools/build_blend.py", output / "result.json", "-o", blend)
     say("Rendering it with Cycles")
-    run(blender, ROOT / "tools/render_built_scene.py", blend, "-o", render)
+    run_quietly(blender, ROOT / "tools/render_built_scene.py", blend, "-o", render)
     engine = environments.python_in(setup_engine.ENGINE)
     # The photo as it was read: upright, and of the render's size.
     run(engine, ROOT / "tools/side_by_side.py", output / "photo_0.png", render, "-o", output / SIDE_BY_SIDE)
@@ -49,8 +50,21 @@ def build_in_blender(output: Path) -> None:
 def run(program: Path, *arguments: str | Path) -> None:
     """Run ``program``; raise `DemoError` unless it ends with exit code 0."""
     command = [program, *arguments]
-    if subprocess.run(command, cwd=ROOT, env=environments.clean_environment()).returncode != 0:
-        raise DemoError("This step failed: " + " ".join(str(part) for part in command))
+    _need_success(subprocess.run(command, cwd=ROOT, env=environments.clean_environment()))
+
+
+def run_quietly(program: Path, *arguments: str | Path) -> None:
+    """Like `run`, but what is printed is shown only after a failure: Blender tells every sample."""
+    command = [program, *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environments.clean_environment(), capture_output=True, text=True)
+    if done.returncode != 0:
+        print(*(done.stdout + done.stderr).splitlines()[-TAIL_LINES:], sep="\n", file=sys.stderr)
+    _need_success(done)
+
+
+def _need_success(done: subprocess.CompletedProcess[str] | subprocess.CompletedProcess[bytes]) -> None:
+    if done.returncode != 0:
+        raise DemoError(f"This step failed ({done.returncode}): " + " ".join(str(part) for part in done.args))
 
 
 def main() -> int:
