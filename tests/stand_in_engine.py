@@ -109,6 +109,14 @@ def _slow(photos, output, settings, reporter):
         threading.Event().wait(0.005)
 
 
+def _sulks(photos, output, settings, reporter):
+    """Answers a cancel with an error of its own, as a library that is interrupted may."""
+    try:
+        _slow(photos, output, settings, reporter)
+    finally:
+        raise ValueError("interrupted")
+
+
 def _dies(photos, output, settings, reporter):
     reporter.progress("stage1", 0, 1)
     if hasattr(signal, "SIGKILL"):
@@ -171,6 +179,7 @@ MODES = {
     "hangs": _hangs,
     "stuck": _stuck,
     "slow": _slow,
+    "sulks": _sulks,
     "dies": _dies,
     "leaves": _leaves,
     "segfaults": _segfaults,

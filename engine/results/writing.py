@@ -154,15 +154,19 @@ def _sync(folder: Path) -> None:
 
 
 def _move_in(root: Path, output: Path, outdated: set[str]) -> None:
-    """Exchange the old files for the new ones, ``result.json`` last; put everything back if one cannot be exchanged."""
-    names = sorted((path.name for path in (root / _FILES).iterdir()), key=lambda name: (name == RESULT_NAME, name))
+    """Exchange the old files for the new ones; put everything back if one cannot be exchanged.
+
+    The old ``result.json`` goes first and the new one comes last, so that there is none while the files are mixed.
+    """
+    new = sorted((path.name for path in (root / _FILES).iterdir()), key=lambda name: (name == RESULT_NAME, name))
+    old = sorted({*new, *outdated}, key=lambda name: (name != RESULT_NAME, name))
     undo: list[tuple[Path, Path]] = []
     try:
-        for name in [*sorted(outdated), *names]:
+        for name in old:
             if (output / name).exists():
                 _rename(output / name, root / _OLD / name, undo)
-            if name not in outdated:
-                _rename(root / _FILES / name, output / name, undo)
+        for name in new:
+            _rename(root / _FILES / name, output / name, undo)
     except OSError:
         (root / _WHOLE).unlink(missing_ok=True)
         for source, target in reversed(undo):

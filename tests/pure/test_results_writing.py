@@ -101,7 +101,7 @@ def replace(self, target):
     return real(self, target)
 pathlib.Path.replace = replace
 with writing.ResultFolder(pathlib.Path({output!r})) as folder:
-    for name in ("a.txt", "b.txt", "result.json"):
+    for name in ("a.txt", "z.txt", "result.json"):
         (folder.path / name).write_text("new")
     if {after} < 0: os._exit(9)
 """
@@ -111,11 +111,13 @@ with writing.ResultFolder(pathlib.Path({output!r})) as folder:
 def test_a_process_killed_at_any_point_leaves_the_old_or_the_new_result(tmp_path, after):
     output = tmp_path / "out"
     output.mkdir()
-    old = dict.fromkeys(("a.txt", "b.txt", RESULT_NAME), "old")
+    old = dict.fromkeys(("a.txt", "z.txt", RESULT_NAME), "old")
     for name, text in old.items():
         (output / name).write_text(text)
     code = KILLED.format(tests=str(Path(__file__).parents[1]), output=str(output), after=after)
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
+    visible = {name: text for name, text in _content(output).items() if not name.startswith(".")}
+    assert RESULT_NAME not in visible or (len(visible) == 3 and len(set(visible.values())) == 1), "mixed"
     clean_up(output)
     assert _content(output) == (old if after < 0 else dict.fromkeys(old, "new"))
 

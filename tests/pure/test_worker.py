@@ -27,6 +27,7 @@ from nextgenface.engine.protocol import (
     Result,
     StartJob,
     Warned,
+    decode,
     encode,
 )
 
@@ -194,6 +195,13 @@ def test_a_cancelled_job_ends_and_the_worker_lives_on(worker, job, tmp_path):
     assert isinstance(wait_for_end(worker, job(worker, "good"), PATIENCE)[-1], Done)
 
 
+def test_an_error_after_a_cancel_is_the_cancel(worker, job):
+    name = job(worker, "sulks")
+    _until(worker, _in_stage)
+    worker.cancel(name)
+    assert wait_for_end(worker, name, PATIENCE)[-1] == JobCancelled(name)
+
+
 @posix
 def test_a_job_that_ignores_a_cancel_is_terminated_in_time(worker, job):
     name = job(worker, "hangs")
@@ -354,6 +362,36 @@ def test_a_worker_does_not_outlive_a_killed_parent(tmp_path, scratch, mode):
             os.killpg(pid, signal.SIGKILL)
 
 
+BETWEEN = """
+import subprocess, sys
+worker = subprocess.Popen([sys.executable, *sys.argv[2:]], stdin=int(sys.argv[1]), stdout=subprocess.PIPE)
+worker.stdout.readline()
+print(worker.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@linux
+def test_the_kernel_ends_a_worker_whose_input_somebody_else_holds_open(tmp_path, scratch):
+    reading, writing = os.pipe()
+    command = [str(client_module.WORKER_FILE), "--log", str(tmp_path / "log"), "--die-with-parent", *ARGUMENTS]
+    parent = subprocess.Popen(
+        [sys.executable, "-c", BETWEEN, str(reading), *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        pass_fds=[reading],
+    )
+    os.close(reading)
+    pid = int(parent.stdout.readline())
+    parent.kill()
+    parent.communicate()
+    try:
+        assert _is_gone(pid)
+    finally:
+        os.close(writing)
+
+
 # --- protocol ---------------------------------------------------------------------------------------------------------
 
 
@@ -379,6 +417,24 @@ def test_what_a_job_prints_goes_to_the_log_and_not_between_the_messages(worker, 
     text = worker.log.read_text()
     for printed in ("forged", "to the original stream", "descriptor 1", "descriptor 2", "from C", "from a child"):
         assert printed in text
+
+
+@posix
+def test_prints_do_not_disturb_the_messages_where_there_can_be_no_log(tmp_path, scratch):
+    process = _bare(tmp_path, "--log", str(tmp_path / "missing" / "log"))
+    photo = tmp_path / "prints.png"
+    photo.write_bytes(b"photo")
+    process.stdin.write(encode(StartJob("a", [str(photo)], str(tmp_path / "out"), {})).encode() + b"\n")
+    process.stdin.flush()
+    kinds = []
+    while kinds[-1:] not in (["done"], ["failed"]):
+        message = decode(process.stdout.readline().decode())
+        kinds.append(message.kind)
+    assert message.job == "a"
+    assert kinds[-1] == "done"
+    process.stdin.close()
+    assert process.wait(PATIENCE) == 0
+    process.stdout.close()
 
 
 def test_a_line_that_is_no_message_is_answered_and_survived(tmp_path, scratch):
