@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .calibrate import calibrate
 from .cut import Cut, cut_head
 from .embedding import embed
-from .expressions import ARKIT, arkit_basis, mirrored_names
+from .expressions import ARKIT, arkit_basis, fit_blinks, mirrored_names
 from .landmarks import point
 from .lips import Lips
 from .measures import Tape, report
@@ -57,7 +57,9 @@ def build(source: Source, output: Path, samples: int, embedding: Path | None) ->
     return model
 
 
-def aligned_heads(source: Source, cut: Cut, generator: Generator, frame: Array, regions: Masks, samples: int) -> NDArray[np.float32]:
+def aligned_heads(
+    source: Source, cut: Cut, generator: Generator, frame: Array, regions: Masks, samples: int
+) -> NDArray[np.float32]:
     """(samples, V, 3) mm: heads drawn at random and with the mouth closed, laid rigidly, without scaling, on the face of ``frame`` (V, 3)."""
     heads = generator.heads(samples)
     Lips(cut, frame, -cut.gather(source.face_unit("jawOpen"))[:, 1]).close(heads)
@@ -89,6 +91,7 @@ def _model(
 ) -> FaceModel:
     """The model without landmarks."""
     names, expressions, missing = arkit_basis(source, cut, generator.scale)
+    fit_blinks(cut, modes.mean, names, expressions)
     print(f"ARKit units: {len(names)} of {len(ARKIT)}, missing: {missing or 'none'}")
     slider_names, sliders = slider_basis(source, cut, generator, modes.mean, regions["face"].astype(np.float64))
     quads = cut.quads.astype(np.int32)

@@ -44,6 +44,8 @@ VIEWS = [(yaw, pitch, light) for yaw in (-14.0, 0.0, 14.0) for pitch in (-8.0, 0
 # The visible edges of lids and lips are the second ring of vertices from where hm08's outer skin ends. Median distances of the
 # detected points from rings 0 to 3 were 4.4, 1.8, 0.9, 1.0 mm at the lids and 1.7, 1.5, 0.8, 1.7 mm at the lips.
 EDGE_RING = 2
+# On these edges, which run sideways, a point keeps its place along them: x counts more than height and depth.
+ALONG = np.array([4.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ def _cast(surface: Surface, view: View, spots: Array) -> Array:
 
 def pairs(points: Array) -> NDArray[np.int64]:
     """(468,) the number of each point's partner on the other side, from (468, 3) places found on a symmetric head."""
-    distance = np.linalg.norm(points[:, None] - points[None] * FLIP, axis=2)
+    # Depth is the least certain where the surface turns away, and it is there that points lie closest together.
+    distance = np.linalg.norm((points[:, None] - points[None] * FLIP) * (1.0, 1.0, 0.2), axis=2)
     _, partner = linear_sum_assignment(distance + distance.T)
     if not (partner[partner] == np.arange(len(partner))).all():
         raise ValueError("The detected points do not pair up left and right.")
@@ -216,12 +219,12 @@ def _nearest_on_rim(
             a, b = int(corner[i]), int(corner[(i + 1) % 3])
             if (min(a, b), max(a, b)) in wanted:
                 owners.append((number, i))
-                spots.append(surface.mean[corner])
+                spots.append(surface.mean[corner] * ALONG)
     corners = np.array(spots)
     sides = np.array([i for _, i in owners])
     triangle = np.empty(len(points), np.int32)
     barycentric = np.empty((len(points), 3), np.float32)
-    for row, point in enumerate(points):
+    for row, point in enumerate(points * ALONG):
         every = np.stack([_edge_weights(point, corners, i) for i in range(3)])
         weights = every[sides, np.arange(len(sides))]
         distance = np.linalg.norm(np.einsum("tc,tck->tk", weights, corners) - point, axis=1)

@@ -19,6 +19,9 @@ _SINGLE = (
 # Apple's ARFaceAnchor.BlendShapeLocation; Left is the subject's left.
 ARKIT = tuple(sorted([*_SINGLE, *(stem + side for stem in _SIDED for side in ("Left", "Right"))]))
 
+# Ring of vertices, from where the outer skin ends, that is the lid's visible edge; closed lids overlap by this much.
+LID_MARGIN, LIDS_PRESSED_MM = 2, 0.5
+
 
 def arkit_basis(source: Source, cut: Cut, scale: float) -> tuple[tuple[str, ...], Array, list[str]]:
     """Names of the units that the package has, their (E, V, 3) mm at weight 1, and the names it lacks."""
@@ -26,6 +29,21 @@ def arkit_basis(source: Source, cut: Cut, scale: float) -> tuple[tuple[str, ...]
     names = tuple(name for name in ARKIT if name in there)
     basis = np.stack([cut.gather(source.face_unit(name)) * scale for name in names])
     return names, basis, [name for name in ARKIT if name not in there]
+
+
+def fit_blinks(cut: Cut, mean: Array, names: tuple[str, ...], basis: Array) -> None:
+    """Scale the two blinks in ``basis``, in place, so that they just close the lids of ``mean`` (V, 3).
+
+    The units were made for hm08's own eyes; on eyes that are less open they pull the upper lid beyond the lower.
+    """
+    margin = cut.rings(cut.lid_rim, LID_MARGIN) == LID_MARGIN
+    for name, side in (("eyeBlinkLeft", 1.0), ("eyeBlinkRight", -1.0)):
+        lid = np.flatnonzero(margin & (mean[:, 0] * side > 0))
+        middle = (mean[lid, 0].min() + mean[lid, 0].max()) / 2
+        near = lid[np.argsort(np.abs(mean[lid, 0] - middle))[:8]]
+        upper, lower = near[mean[near, 1].argmax()], near[mean[near, 1].argmin()]
+        blink = basis[names.index(name)]
+        blink *= (mean[upper, 1] - mean[lower, 1] + LIDS_PRESSED_MM) / (blink[lower, 1] - blink[upper, 1])
 
 
 def mirrored_names(names: tuple[str, ...]) -> list[int]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from nextgenface.engine.faces.topology import edges
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, diags, identity
 from scipy.sparse.linalg import splu
-
-from nextgenface.engine.faces.topology import edges
 
 from .cut import Cut, Ints
 from .source import Array
@@ -106,5 +105,5 @@ def _harmonic(cut: Cut, strands: Ints, free: NDArray[np.bool_]) -> Array:
     free = free & ~(fields > 0).any(1)
     inner = np.flatnonzero(free)
     system = (identity(count).tocsr() - mean)[inner][:, inner].tocsc()
-    fields[inner] = splu(system).solve((mean[inner] @ fields))
+    fields[inner] = splu(system).solve(mean[inner] @ fields)
     return np.asarray(fields.T)

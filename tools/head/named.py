@@ -49,6 +49,10 @@ NAMED: dict[str, tuple[tuple[str, str], ...]] = {
     "forehead_depth": (("forehead/forehead-trans-forward", "forehead/forehead-trans-backward"),),
     "face_width": (("head/head-scale-horiz-incr", "head/head-scale-horiz-decr"),),
     "face_length": (("head/head-scale-vert-incr", "head/head-scale-vert-decr"),),
+    "weight": (
+        ("head/head-fat-incr", "head/head-fat-decr"),
+        ("neck/neck-double-incr", "neck/neck-double-decr"),
+    ),
     "head_depth": (("head/head-scale-depth-incr", "head/head-scale-depth-decr"),),
     "ear_size": (("ears/l-ear-scale-incr", "ears/l-ear-scale-decr"),),
     "ear_angle": (("ears/l-ear-wing-incr", "ears/l-ear-wing-decr"),),
@@ -59,15 +63,15 @@ NAMED: dict[str, tuple[tuple[str, str], ...]] = {
 # name -> macro setting of `People`, its value at weight 1 and at weight -1.
 MACRO = {
     "age": ("years", 75.0, 25.0),
-    "weight": ("weight", 1.0, 0.0),
-    "muscle": ("muscle", 1.0, 0.0),
     "gender": ("male", 1.0, 0.0),
 }
 # Targets of these folders move the whole head somewhat; what is rigid of it is taken out.
 WHOLE = ("head/",)
 
 
-def slider_basis(source: Source, cut: Cut, generator: Generator, mean: Array, face: Array) -> tuple[tuple[str, ...], Array]:
+def slider_basis(
+    source: Source, cut: Cut, generator: Generator, mean: Array, face: Array
+) -> tuple[tuple[str, ...], Array]:
     """Names and (S, V, 3) mm at weight 1, symmetric. ``face`` (V,) weighs the alignment to ``mean`` of what moves the head."""
     offsets = {}
     for name, pairs in NAMED.items():

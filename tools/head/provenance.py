@@ -51,7 +51,7 @@ keep {kept:.2%} of the weighted variance.
 
 ## Expressions, regions, landmarks, UVs
 
-* All 52 ARKit blendshapes, by Apple's names; Left is the subject's left.
+* All 52 ARKit blendshapes, by Apple's names; Left is the subject's left. The two blinks are scaled so that they just close the mean's lids.
 * Region masks are drawn on the mean head by anatomical points, edge loops and the supports of some targets (`tools/head/regions.py`).
 * The landmark embedding is where rays through what MediaPipe 0.10.21 finds in renders of the mean head (18 views and lights) meet it:
   the median, symmetrised, laid on the skin, and for lids and inner lips on their edges.

@@ -148,8 +148,9 @@ class _Painter:
         return np.maximum(front, np.minimum(40.0 - self.z, self.y - self.at("tragion")[1] - 4.0))
 
     def finish(self, mask: Array) -> NDArray[np.float32]:
-        """The mask on the outer skin only, smoothed once, symmetric."""
+        """The mask on the outer skin only, smoothed once, symmetric, 1 at its height."""
         mask = self.smooth(np.clip(mask, 0, 1) * self.outer, 1) * self.outer
+        mask = mask / mask.max()
         return ((mask + mask[self.cut.mirror]) / 2).astype(np.float32)
 
 
