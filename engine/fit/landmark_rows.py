@@ -36,9 +36,9 @@ class Deviations:
         log_distance, distance_mm: the same of the distance, which cropping does not change.
     """
 
-    point: float = 0.02
-    along: float = 0.03
-    depth: float = 0.05
+    point: float = 0.01
+    along: float = 0.02
+    depth: float = 0.06
     log_focal: float = 0.45
     focal_35mm: float = 65.0
     log_distance: float = 0.45

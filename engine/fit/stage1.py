@@ -48,6 +48,7 @@ class PhotoFit:
         seen: (L, 2) the points that were found, less what the detector errs by in this pose (`landmarks.habits`), pixels.
         residuals: (L,) distances between the two, pixels.
         error_percent: their mean in percent of the face's height.
+        raw_error_percent: the same to the points just as the detector gave them.
     """
 
     expression: Floats
@@ -56,6 +57,7 @@ class PhotoFit:
     seen: Floats
     residuals: Floats
     error_percent: float
+    raw_error_percent: float
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ class Stage1Result:
     Attributes:
         identity: (K,) coefficients in standard deviations.
         photos: one for each observation.
-        landmark_error_percent: mean over all photos, percent of the face's height.
+        landmark_error_percent: mean of `PhotoFit.error_percent` over all photos.
+        raw_landmark_error_percent: mean of `PhotoFit.raw_error_percent`.
         iterations: Gauss-Newton steps taken.
         seconds: wall-clock time.
     """
@@ -73,6 +76,7 @@ class Stage1Result:
     identity: Floats
     photos: list[PhotoFit]
     landmark_error_percent: float
+    raw_landmark_error_percent: float
     iterations: int
     seconds: float
 
@@ -164,8 +168,10 @@ def fit_landmarks(
     problem = _problem(embedded, faces, model, settings, Deviations())
     state, problem, steps = _descend(problem, _first_state(embedded, problem), settings.stage1_iterations, reporter)
     photos = [_photo_fit(photo, state, i) for i, photo in enumerate(problem.photos)]
-    error = float(np.mean([photo.error_percent for photo in photos]))
-    return Stage1Result(state.identity, photos, error, steps, time.perf_counter() - start)
+    error, raw = (
+        float(np.mean(e)) for e in zip(*((p.error_percent, p.raw_error_percent) for p in photos), strict=True)
+    )
+    return Stage1Result(state.identity, photos, error, raw, steps, time.perf_counter() - start)
 
 
 def _problem(
@@ -274,13 +280,16 @@ def _photo_fit(photo: PhotoProblem, state: _State, i: int) -> PhotoFit:
     pixels = project(state.poses[i], photo.points(state.coefficients(i))).pixels
     middle = np.array([seen.width / 2, seen.height / 2])
     residuals = np.linalg.norm(pixels - photo.seen[:, :2], axis=1)
+    raw = np.linalg.norm(pixels - photo.found[:, :2], axis=1)
+    percent = 100.0 / _face_height(photo, pixels)
     return PhotoFit(
         expression=state.expressions[i],
         camera=state.poses[i].camera(seen.width, seen.height),
         points=pixels + middle,
         seen=photo.seen[:, :2] + middle,
         residuals=residuals,
-        error_percent=100.0 * float(residuals.mean()) / _face_height(photo, pixels),
+        error_percent=percent * float(residuals.mean()),
+        raw_error_percent=percent * float(raw.mean()),
     )
 
 
