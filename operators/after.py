@@ -55,6 +55,8 @@ class NEXTGENFACE_OT_view_photo(bpy.types.Operator):
         if view.shading.type in ("WIREFRAME", "SOLID"):
             view.shading.type = "SOLID"
             view.shading.color_type = "TEXTURE"
+            # The photo has its light in it; a second one over the textures would make the skin look darker than it is.
+            view.shading.light = "FLAT"
         return {"FINISHED"}
 
 

@@ -148,7 +148,8 @@ class NEXTGENFACE_OT_reconstruct(PumpMixin, bpy.types.Operator):
         except Exception as error:
             traceback.print_exc()
             return self._fail(f"The head could not be built ({type(error).__name__}).", REPORT_IT)
-        session.finish(summary_of(built), in_the_way(scene, bpy.data.collections[built.collection]))
+        others = in_the_way(scene, bpy.data.collections[built.collection])
+        session.finish(built.collection, summary_of(built), others)
         self.report({"INFO"}, f"{built.collection}: {session.status.summary}")
         return {"FINISHED"}
 

@@ -61,6 +61,7 @@ class Status:
     result: str = ""
     seconds: float = 0.0
     summary: str = ""
+    collection: str = ""
     in_the_way: list[str] = field(default_factory=list)
 
 
@@ -155,11 +156,11 @@ class Session:
         if not self.is_active:
             self.status = Status(Phase.FAILED, message=message, remedy=remedy)
 
-    def finish(self, summary: str, in_the_way: list[str]) -> None:
-        """End the active job well; other objects by these names hide or light what was built."""
+    def finish(self, collection: str, summary: str, in_the_way: list[str]) -> None:
+        """End the active job well: ``collection`` was built; objects by the names ``in_the_way`` hide or light it."""
         self._job = ""
         self.status.phase, self.status.summary = Phase.DONE, summary
-        self.status.in_the_way = in_the_way
+        self.status.collection, self.status.in_the_way = collection, in_the_way
 
     def forget(self) -> None:
         """Clear the status of an ended job."""

@@ -85,19 +85,28 @@ def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, status
 def _draw_done(layout: bpy.types.UILayout, context: bpy.types.Context, status: Status) -> None:
     box = layout.box()
     _draw_title(box, f"Done in {duration(status.seconds)}", "CHECKMARK")
-    draw_wrapped(box, context, status.summary)
     for warning in status.warnings[-3:]:
         draw_wrapped(box, context, warning, "INFO")
-    if status.in_the_way:
-        draw_wrapped(box, context, f"In the way or adding light: {', '.join(status.in_the_way)}", "INFO")
-        box.operator("nextgenface.isolate", icon="HIDE_ON")
-    column = box.column(align=True)
-    column.operator("nextgenface.view_photo", icon="VIEW_CAMERA")
+    column = _draw_built(box, context, status)
     folder = Path(status.result).parent
     _draw_opener(column, "Open Folder", "FILE_FOLDER", folder, "the folder with maps, mesh and report")
     sheet = next(iter(sorted(folder.glob("render_*.png"))), None)
     if sheet is not None:
         _draw_opener(column, "Show Contact Sheet", "IMAGE_DATA", sheet, "photo, reconstruction and maps side by side")
+
+
+def _draw_built(box: bpy.types.UILayout, context: bpy.types.Context, status: Status) -> bpy.types.UILayout:
+    """What was built, as long as it is there; returns the column for the buttons."""
+    if status.collection not in bpy.data.collections:
+        draw_wrapped(box, context, "It is no longer in this file. Its maps and mesh are in the folder.")
+        return box.column(align=True)
+    draw_wrapped(box, context, status.summary)
+    if status.in_the_way:
+        draw_wrapped(box, context, f"In the way or adding light: {', '.join(status.in_the_way)}", "INFO")
+        box.operator("nextgenface.isolate", icon="HIDE_ON")
+    column = box.column(align=True)
+    column.operator("nextgenface.view_photo", icon="VIEW_CAMERA")
+    return column
 
 
 def _draw_failed(layout: bpy.types.UILayout, context: bpy.types.Context, status: Status) -> None:

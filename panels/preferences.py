@@ -23,7 +23,6 @@ class NEXTGENFACE_AP_preferences(EnginePreferences, bpy.types.AddonPreferences):
     def draw(self, context: bpy.types.Context) -> None:
         """The engine's Python, its set-up and its check."""
         layout = self.layout
-        layout.prop(self, "engine_python")
         draw_engine(layout, context)
         row = layout.row()
         row.label(text=f"Logs: {log_folder()}")
@@ -40,7 +39,13 @@ def draw_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         return
     column = layout.column(align=True)
     column.operator("nextgenface.setup_engine", icon="IMPORT", text="Set Up Engine")
-    column.operator("nextgenface.check_engine", icon="CHECKMARK")
+    if python:
+        column.operator("nextgenface.check_engine", icon="CHECKMARK")
+    elif not bpy.app.online_access:
+        draw_wrapped(layout, context, "Allow Online Access in Preferences > System first.", "INTERNET_OFFLINE")
+    addon = context.preferences.addons.get(ROOT_PACKAGE)
+    if addon and addon.preferences:
+        layout.prop(addon.preferences, "engine_python", text="", placeholder="Or choose a Python that has it")
     if setup.current is not None and setup.current.message:
         draw_wrapped(layout, context, setup.current.message, "INFO" if setup.current.ok else "ERROR")
     _draw_check(layout, context)

@@ -76,7 +76,7 @@ def story():
     yield from show_tab()
     yield from take_picture("idle")
     press(bpy.ops.nextgenface.reconstruct)
-    yield from wait(lambda: session.status.preview or not session.is_active, float(PATIENCE))
+    yield from wait(lambda: session.status.fraction > 0.3 or not session.is_active, float(PATIENCE))
     yield from wait(lambda: False, 0.5)
     yield from take_picture("running")
     yield from wait(lambda: not session.is_active, float(PATIENCE))
