@@ -81,8 +81,7 @@ def find_eyeball(
 def paint_eye(
     share: NDArray[np.float32], iris: NDArray[np.float32], sclera: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """(N, 3) linear albedo at angles from the gaze given as ``share`` (N,) of the iris's: pupil, iris, limbus, sclera.
-    """
+    """(N, 3) linear albedo at angles from the gaze given as ``share`` (N,) of the iris's: pupil, iris, limbus, sclera."""
     pupil = _step(share, PUPIL_SHARE, 0.06)
     edge = _step(share, 1.0, 0.07)
     # The iris is darkest at its rim (limbal ring) and lightest around the pupil's collarette.

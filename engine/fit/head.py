@@ -37,8 +37,7 @@ class DifferentiableHead:
         return torch.nn.functional.normalize(total, dim=1)
 
     def interpolate(self, values: Tensor, triangle: Tensor, barycentric: Tensor) -> Tensor:
-        """(N, C) per-vertex ``values`` (V, C) at surface points given by ``triangle`` (N,) and ``barycentric`` (N, 3).
-        """
+        """(N, C) per-vertex ``values`` (V, C) at surface points given by ``triangle`` (N,) and ``barycentric`` (N, 3)."""
         return (values[self.triangles[triangle]] * barycentric[:, :, None]).sum(1)
 
 

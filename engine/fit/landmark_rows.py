@@ -67,13 +67,15 @@ class EmbeddedModel:
         vertices, place = np.unique(corners, return_inverse=True)
         place = place.reshape(corners.shape)
         basis = stacked_basis(model, vertices)
+        mean = np.einsum("lc,lcx->lx", weights, model.mean[corners].astype(np.float64))
+        habits = load_habits(model.name, detector) if use_habits else None
         return cls(
-            mean=np.einsum("lc,lcx->lx", weights, model.mean[corners].astype(np.float64)),
+            mean=mean,
             basis=sum(weights[:, c, None, None] * basis[place[:, c]] for c in range(3)),
             embedding=embedding,
             region=contour_region(model, embedding),
             identity_count=model.identity_count,
-            habits=_matching(load_habits(model.name, detector), embedding) if use_habits else None,
+            habits=habits if habits is not None and habits.suit(embedding.index, mean) else None,
         )
 
     def slid(self, outline: Outline) -> tuple[Floats, Floats]:
@@ -230,11 +232,6 @@ class PhotoProblem:
         by_pose[0, FOCAL] = 1.0 / loose.log_focal
         by_pose[1, FOCAL], by_pose[1, SCALE] = 1.0 / loose.log_distance, -1.0 / loose.log_distance
         return np.array([focal, distance]), by_pose
-
-
-def _matching(habits: Habits | None, embedding: LandmarkEmbedding) -> Habits | None:
-    """The habits if they are those of the embedding's points."""
-    return habits if habits is not None and np.array_equal(habits.index, embedding.index) else None
 
 
 def _whitening(seen: Floats, sd: Floats, contour: NDArray[np.bool_], along: float) -> Floats:

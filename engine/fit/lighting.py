@@ -12,11 +12,15 @@ import torch
 from torch import Tensor
 
 from ..scene.light import sh_basis
+from .shading import COSINE_FACTORS
 
-# Radiance of a constant light that makes a white diffuse surface reach the top of a well exposed photo's range.
+# Mean radiance of the light around a well exposed face, and what a white surface that faces the camera then reflects:
+# people are photographed with the light before them. Their spreads are shares of the values.
 TYPICAL_LEVEL = 0.8
 LEVEL_SPREAD = 0.45
-CHROMA_SPREAD = (0.10, 0.25)
+TYPICAL_FRONT = 1.15
+FRONT_SPREAD = 0.2
+CHROMA_SPREAD = (0.15, 0.25)
 BAND_SPREAD = 0.7
 # Penalty on negative light, as a share of the evidence that the photo gives on an average coefficient.
 NEGATIVE_SHARE = 10.0
@@ -26,9 +30,9 @@ NEGATIVE_SHARE = 10.0
 class LightPrior:
     """A Gaussian over the light's coefficients, channel after channel: ``mean`` (3 B,), ``precision`` (3 B, 3 B).
 
-    Neutral and smooth: the luminance of band l spreads like 1 / l around a constant light of `TYPICAL_LEVEL`; colour
-    differences spread by a fraction of that, least for the mean colour, because a tint of all the light is what a
-    viewer (and a camera's white balance) takes out.
+    Neutral and smooth: the luminance of band l spreads like 1 / l around a light of `TYPICAL_LEVEL` that is stronger
+    from the camera's side; colour differences spread by a fraction of that, least for the mean colour, because a tint
+    of all the light is what a viewer (and a camera's white balance) takes out.
     """
 
     mean: Tensor
@@ -36,20 +40,40 @@ class LightPrior:
     directions: Tensor
 
     @classmethod
-    def neutral(cls, bands: int, strength: float = 1.0) -> LightPrior:
-        """The prior for a light of ``bands`` bands; ``strength`` scales its precision."""
-        count = bands * bands
+    def neutral(cls, bands: int, towards: Tensor, strength: float = 1.0) -> LightPrior:
+        """The prior for ``bands`` bands and a camera in the unit direction ``towards`` (3,); ``strength`` scales it."""
         unit = TYPICAL_LEVEL * (4.0 * torch.pi) ** 0.5
-        band = torch.tensor([float(l) for l in range(bands) for _ in range(2 * l + 1)])
+        band = torch.tensor([float(order) for order in range(bands) for _ in range(2 * order + 1)])
         luminance = unit * torch.where(band == 0, LEVEL_SPREAD, BAND_SPREAD / band.clamp(min=1.0))
         chroma = unit * torch.where(band == 0, CHROMA_SPREAD[0], CHROMA_SPREAD[1] * BAND_SPREAD / band.clamp(min=1.0))
-        mean_part = torch.full((3, 3), 1.0 / 3.0)
-        difference_part = torch.eye(3) - mean_part
-        precision = torch.kron(mean_part, torch.diag(1.0 / luminance**2)) / 3.0
-        precision = precision + torch.kron(difference_part, torch.diag(1.0 / chroma**2))
-        mean = torch.zeros(3, count)
-        mean[:, 0] = unit
-        return cls(mean.reshape(-1), strength * precision, sh_basis(sphere_directions(642), bands))
+        front = front_response(towards, bands)
+        mean = torch.zeros(bands * bands)
+        mean[0] = unit
+        if bands > 1:
+            first = torch.where(band == 1, front, 0.0)
+            mean = mean + first * (TYPICAL_FRONT - TYPICAL_LEVEL) / (first @ front)
+        spread = FRONT_SPREAD * float(front @ mean)
+        by_luminance = torch.diag(1.0 / luminance**2) + torch.outer(front, front) / spread**2
+        average = torch.full((3, 3), 1.0 / 3.0)
+        # The squared mean of the channels is a third of the squared norm of its projection.
+        precision = torch.kron(average, by_luminance) / 3.0
+        precision = precision + torch.kron(torch.eye(3) - average, torch.diag(1.0 / chroma**2))
+        return cls(mean.repeat(3), strength * precision, sh_basis(sphere_directions(642), bands))
+
+
+    def negative_log(self, light: Tensor) -> Tensor:
+        """() minus the log density of coefficients (B, 3), up to a constant."""
+        away = light.T.reshape(-1) - self.mean
+        return 0.5 * (away @ self.precision @ away)
+
+
+def front_response(towards: Tensor, bands: int) -> Tensor:
+    """(B,) radiance of a white, unshadowed surface with the unit normal ``towards`` (3,) per unit of each coefficient."""
+    used = min(bands, len(COSINE_FACTORS))
+    factor = torch.tensor([COSINE_FACTORS[order] for order in range(used) for _ in range(2 * order + 1)])
+    result = torch.zeros(bands * bands)
+    result[: used * used] = factor * sh_basis(towards[None].float(), used)[0]
+    return result
 
 
 def sphere_directions(count: int) -> Tensor:

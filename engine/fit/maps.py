@@ -37,6 +37,8 @@ LARGEST_FITTED = 1024
 LEAST_COSINE, FULL_COSINE = 0.12, 0.45
 LARGEST_DETAIL = 0.5
 LEAST_WEIGHT = 0.02
+# How far the border of what is seen reaches into what is not, as a share of the map's side.
+BORDER_REACH = 0.04
 INNER_PARTS = ("mouth", "teeth_upper", "teeth_lower", "tongue")
 INNER_SPECULAR, INNER_ROUGHNESS = 0.4, 0.35
 
@@ -98,7 +100,7 @@ class MapProblem:
         pyramid = TexelPyramid(self, seen, shading)
         maps, texels = refine_maps(pyramid.at, self.size, self.settings, self._tell)
         sure = confidence(texels)
-        change = push_pull(maps.change.permute(1, 2, 0).numpy(), sure * texels.skin.numpy())
+        change = continued(maps.change.permute(1, 2, 0).numpy(), sure * texels.skin.numpy())
         finished = self._finish(Maps(torch.from_numpy(change).permute(2, 0, 1)), texels, sure)
         return self._paint_parts(self._sharpen(finished, seen), seen, shading)
 
@@ -122,8 +124,7 @@ class MapProblem:
         return SeenAtlas(atlas, colour, (visible * ramp * trusted).astype(np.float32))
 
     def _shade(self) -> Lit:
-        """Shading of `SHADING_SIZE` squared texels, row by row: traced where the camera sees them, continued elsewhere.
-        """
+        """Shading of `SHADING_SIZE` squared texels, row by row: traced where the camera sees them, continued elsewhere."""
         atlas = make_atlas(self.model, min(SHADING_SIZE, self.size))
         points = atlas.interpolate(self.model, self.vertices)
         normals = _normalised(atlas.interpolate(self.model, self.normals))
@@ -174,8 +175,7 @@ class MapProblem:
         return larger
 
     def _paint_parts(self, maps: FinishedMaps, seen: SeenAtlas, shading: Lit) -> FinishedMaps:
-        """Eyes, teeth, tongue and mouth get their own colours; what lies between the islands takes the nearest one's.
-        """
+        """Eyes, teeth, tongue and mouth get their own colours; what lies between the islands takes the nearest one's."""
         size = maps.diffuse.shape[0]
         atlas = seen.atlas if size == seen.atlas.size else make_atlas(self.model, size)
         for side in SIDES:
@@ -235,6 +235,14 @@ class TexelPyramid:
             roughness=torch.from_numpy(base[:, :, 4].copy()),
             skin=torch.from_numpy(skin),
         )
+
+
+def continued(change: FloatImage, weight: FloatImage) -> FloatImage:
+    """(S, S, C) ``change`` where ``weight`` (S, S) is 1; beyond, its border's values that fade into the mean change."""
+    mean = np.average(change, axis=(0, 1), weights=np.maximum(weight, 1e-6)[:, :, None].repeat(change.shape[2], 2))
+    outside = cv2.distanceTransform((weight < 0.5).astype(np.uint8), cv2.DIST_L2, 5) / weight.shape[0]
+    fade = np.exp(-outside / BORDER_REACH)[:, :, None]
+    return np.asarray(mean + push_pull(change - mean, weight) * fade, np.float32)
 
 
 def unpack_lit(picture: FloatImage, node_count: int, nodes: Tensor) -> Lit:

@@ -15,7 +15,7 @@ from ..scene.camera import Camera
 # off.
 OBSERVATION_SPREAD = 0.035
 # Neighbouring pixels err alike; so many of them count as independent observations of one face.
-INDEPENDENT_OBSERVATIONS = 1500.0
+INDEPENDENT_OBSERVATIONS = 300.0
 # d sRGB / d linear is close to this power of the linear value (IEC 61966-2-1 without its straight toe).
 DISPLAY_SLOPE = 0.455
 DISPLAY_POWER = -0.583
@@ -93,8 +93,7 @@ def robust_weight(residual: Tensor, scale: float = 2.0) -> Tensor:
 
 
 def sample_image(image: Tensor, pixel: Tensor) -> Tensor:
-    """(N, C) bilinear look-up of (H, W, C) at (N, 2) pixel coordinates (pixel centres at +0.5), clamped at the border.
-    """
+    """(N, C) bilinear look-up of (H, W, C) at (N, 2) pixel coordinates (pixel centres at +0.5), clamped at the border."""
     height, width = image.shape[:2]
     size = torch.tensor([width, height], dtype=pixel.dtype)
     grid = (pixel / size * 2.0 - 1.0)[None, None]

@@ -17,26 +17,37 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..faces.model import FaceModel
-from ..faces.skin_colour import SkinColour
+from ..faces.skin_colour import SkinColour, tone_of_ita
 from ..faces.skin_gloss import SpecularPrior, specular_prior
-from .lighting import LightPrior, solve_light
+from ..faces.skin_optics import ita_degrees
+from .lighting import TYPICAL_FRONT, LightPrior, solve_light
 from .photometric import independent_share, observation_precision, robust_weight
 from .shading import Transfer
 
 SPECULAR_RANGE = (0.02, 0.98)
-ROUGHNESS_RANGE = (0.2, 0.85)
+ROUGHNESS_RANGE = (0.25, 0.8)
+# The photo's evidence on gloss is overrated: what transfer and bands leave out looks like it.
+GLOSS_WEIGHT = 10.0
+# Deviation of the logarithm of red and blue.
+CAST_SPREAD = 0.1
 
 
 @dataclass
 class Reflectance:
-    """A face's statistical reflectance: skin-colour coefficients (C,), and offsets of specular level and roughness in
-    deviations.
+    """A face's statistical reflectance.
+
+    Attributes:
+        skin, layer: the models of colour and gloss.
+        colour: (C,) skin-colour coefficients.
+        gloss: (2,) offsets of specular level and roughness, in deviations.
+        cast: (2,) offsets of the colour's red and blue against green, in deviations: cameras render skin each in its way.
     """
 
     skin: SkinColour
     layer: SpecularPrior
     colour: Tensor
     gloss: Tensor = field(default_factory=lambda: torch.zeros(2))
+    cast: Tensor = field(default_factory=lambda: torch.zeros(2))
 
     @classmethod
     def average(cls, model: FaceModel) -> Reflectance:
@@ -44,9 +55,23 @@ class Reflectance:
         skin = SkinColour(model)
         return cls(skin, specular_prior(model), skin.mean())
 
+    @property
+    def unknowns(self) -> dict[str, Tensor]:
+        """What is searched."""
+        return {"colour": self.colour, "gloss": self.gloss, "cast": self.cast}
+
+    def guessed(self, colour: Tensor) -> Reflectance:
+        """With the tone that the mean ``colour`` (3,) of lit skin has if the light is typical: where a search may start."""
+        albedo = (colour / TYPICAL_FRONT).clamp(0.005, 0.9).double().numpy()
+        coefficients = self.colour.clone()
+        coefficients[0] = tone_of_ita(float(ita_degrees(albedo)))
+        return replace(self, colour=coefficients)
+
     def albedo(self) -> Tensor:
         """(V, 3) diffuse albedo, linear Rec. 709."""
-        return self.skin.albedo(self.colour)
+        red, blue = (CAST_SPREAD * self.cast).unbind()
+        green = -(0.2126 * red + 0.0722 * blue) / 0.7152
+        return (self.skin.albedo(self.colour) * torch.exp(torch.stack([red, green, blue]))).clamp(max=0.95)
 
     def surface(self) -> Tensor:
         """(V, 2) specular IOR level and roughness."""
@@ -57,7 +82,8 @@ class Reflectance:
 
     def negative_log_prior(self) -> Tensor:
         """() minus the log density of the coefficients, up to a constant."""
-        return self.skin.negative_log_prior(self.colour) + 0.5 * (self.gloss**2).sum()
+        gloss, cast = 0.5 * GLOSS_WEIGHT * (self.gloss**2).sum(), 0.5 * (self.cast**2).sum()
+        return self.skin.negative_log_prior(self.colour) + gloss + cast
 
 
 @dataclass
@@ -88,7 +114,7 @@ class ReflectanceProblem:
 
         ``tick`` is called with the loss after each round.
         """
-        found = replace(start, colour=start.colour.clone(), gloss=start.gloss.clone())
+        found = replace(start, **{name: value.clone() for name, value in start.unknowns.items()})
         trust = self.weight
         for _ in range(rounds):
             self._search(found, trust, steps)
@@ -99,9 +125,10 @@ class ReflectanceProblem:
         return found, self._light(found, trust), trust
 
     def loss(self, reflectance: Reflectance, light: Tensor, trust: Tensor) -> Tensor:
-        """() minus the log posterior of the reflectance, up to a constant."""
+        """() minus the log posterior of reflectance and light, up to a constant."""
         square = (self.precision * self._residual(reflectance, light) ** 2).sum(1)
-        return 0.5 * self.share * (trust * square).sum() + self.albedo_weight * reflectance.negative_log_prior()
+        evidence = 0.5 * self.share * (trust * square).sum()
+        return evidence + self.albedo_weight * reflectance.negative_log_prior() + self.prior.negative_log(light)
 
     def _fields(self, reflectance: Reflectance) -> tuple[Tensor, Tensor, Tensor]:
         albedo = self.at_points(reflectance.albedo())
@@ -118,10 +145,10 @@ class ReflectanceProblem:
 
     def _search(self, found: Reflectance, trust: Tensor, steps: int) -> None:
         """L-BFGS over the reflectance, with the light solved anew at every evaluation."""
-        for tensor in (found.colour, found.gloss):
+        for tensor in found.unknowns.values():
             tensor.requires_grad_(True)
         optimiser = torch.optim.LBFGS(
-            [found.colour, found.gloss],
+            list(found.unknowns.values()),
             max_iter=steps,
             max_eval=2 * steps,
             history_size=12,
@@ -135,7 +162,7 @@ class ReflectanceProblem:
             return loss
 
         optimiser.step(closure)  # type: ignore[no-untyped-call]
-        for tensor in (found.colour, found.gloss):
+        for tensor in found.unknowns.values():
             tensor.requires_grad_(False)
 
 

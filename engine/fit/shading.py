@@ -62,8 +62,7 @@ class Lit:
         return Lit(self.diffuse[index], self.glossy[index], self.nodes, self.cosine[index])
 
     def specular(self, specular: Tensor, roughness: Tensor) -> Tensor:
-        """(N, 3) linear radiance of the specular layer for specular IOR levels (N,) and roughness (N,), both in [0, 1].
-        """
+        """(N, 3) linear radiance of the specular layer for specular IOR levels (N,) and roughness (N,), both in [0, 1]."""
         lobe = _between_nodes(self.glossy, self.nodes, roughness)
         return FULL_F0 * specular[:, None] * lobe[:, 0] + lobe[:, 1]
 

@@ -260,7 +260,8 @@ def _boxed_solution(matrix: Floats, gradient: Floats, boxes: tuple[Floats, Float
         return np.asarray(np.linalg.solve(matrix, -gradient))
     low, high = boxes
     step = np.zeros_like(gradient)
-    held = np.zeros(len(gradient), bool)
+    # What stands at its bound and is pushed outwards is the best first guess.
+    held = ((low == 0.0) & (gradient > 0.0)) | ((high == 0.0) & (gradient < 0.0))
     for _ in range(10):
         free = ~held
         step[free] = np.linalg.solve(matrix[np.ix_(free, free)], -(gradient + matrix[:, held] @ step[held])[free])

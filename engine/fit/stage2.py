@@ -28,8 +28,8 @@ from .shading import Transfer
 from .tracing import trace_transfer
 
 SCALES = (0.25, 0.5, 1.0)
-SAMPLE_COUNT = 6000
-REWEIGHTINGS = 3
+SAMPLE_COUNT = 4000
+REWEIGHTINGS = 2
 # A point counts as part of the face where the model's soft mask says so, and less where it is seen from the side.
 LEAST_FACE = 0.3
 LEAST_COSINE = 0.15
@@ -75,7 +75,8 @@ class _Stage2:
         self.shape = self.anchor
         self.camera = seen.view.camera
         self.reflectance = Reflectance.average(model)
-        self.prior = LightPrior.neutral(settings.bands, settings.light_weight)
+        towards = torch.from_numpy(self.camera.centre / np.linalg.norm(self.camera.centre))
+        self.prior = LightPrior.neutral(settings.bands, towards, settings.light_weight)
         self.scene = TracedScene(model.mean, model.triangles)
         self.losses: list[float] = []
         self.rounds = 2 * len(SCALES) + 1
@@ -118,6 +119,9 @@ class _Stage2:
         return Samples(samples.triangle, samples.barycentric, samples.pixel, samples.colour, weight), transfer, normal
 
     def _find_reflectance(self, samples: Samples, transfer: Transfer) -> tuple[Tensor, Tensor]:
+        if self.round == 0:
+            mean = (samples.colour * samples.weight[:, None]).sum(0) / samples.weight.sum()
+            self.reflectance = self.reflectance.guessed(mean)
         problem = ReflectanceProblem(
             transfer=transfer,
             colour=samples.colour,

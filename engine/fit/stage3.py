@@ -33,6 +33,9 @@ SMOOTHNESS = (0.15, 20.0, 20.0)
 # Factors on stage 2's albedo that a photo can ask for: black hair to white scars, and no highlights.
 EXPLAINABLE = (0.1, 4.0)
 LARGEST_DETAIL = 0.4
+# Weights between which a texel goes from filled to taken from the photo, and what its mirror image counts.
+TRUSTED = (0.35, 0.85)
+MIRROR_TRUST = 0.7
 
 
 @dataclass
@@ -243,8 +246,9 @@ def confidence(texels: Texels) -> NDArray[np.float32]:
     """(S, S) how far the photo itself, or failing that its mirror side, determines a texel: 1 fully, 0 not at all."""
     seen = texels.weight.numpy()
     soft = cv2.GaussianBlur(seen, (0, 0), max(1.0, 0.004 * texels.size))
-    own = np.minimum(seen, soft)
-    return np.asarray(np.maximum(own, 0.7 * np.flip(own, 1)), np.float32)
+    low, high = TRUSTED
+    own = np.clip((np.minimum(seen, soft) - low) / (high - low), 0.0, 1.0)
+    return np.asarray(np.maximum(own, MIRROR_TRUST * np.flip(own, 1)), np.float32)
 
 
 def _anneal(optimiser: torch.optim.Optimizer, step: int, count: int) -> None:

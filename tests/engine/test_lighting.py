@@ -13,6 +13,8 @@ from nextgenface.engine.scene.light import sh_basis  # noqa: E402
 
 pytestmark = pytest.mark.engine
 
+FRONT = torch.tensor([0.0, 0.0, 1.0])
+
 
 def _design(normals: torch.Tensor, bands: int) -> torch.Tensor:
     """(3, N, B) for white, unshadowed points: the response to each coefficient alone."""
@@ -35,19 +37,23 @@ def test_a_known_light_is_found_again():
     truth[1:4] = torch.tensor([[0.5, 0.4, 0.3], [0.8, 0.8, 0.7], [-0.3, -0.2, -0.1]])
     design = _design(sphere_directions(500), bands)
     target = torch.stack([design[c] @ truth[:, c] for c in range(3)], 1)
-    found = solve_light(design, target, torch.full((500, 3), 1e6), LightPrior.neutral(bands))
+    found = solve_light(design, target, torch.full((500, 3), 1e6), LightPrior.neutral(bands, FRONT))
     assert torch.allclose(found, truth, atol=2e-3)
 
 
-def test_without_evidence_the_light_is_constant_and_white():
-    prior = LightPrior.neutral(4)
+@pytest.mark.parametrize("towards", [(0.0, 0.0, 1.0), (0.6, 0.0, 0.8)])
+def test_without_evidence_the_light_is_white_smooth_and_before_the_face(towards):
+    prior = LightPrior.neutral(4, torch.tensor(towards))
     found = solve_light(torch.zeros(3, 1, 16), torch.zeros(1, 3), torch.zeros(1, 3), prior)
-    assert torch.allclose(found[0], prior.mean.reshape(3, 16)[:, 0], rtol=1e-4)
-    assert found[1:].abs().max() < 1e-4
+    assert torch.allclose(found[:, 0], found[:, 2], atol=1e-5)
+    assert found[4:].abs().max() < 1e-4
+    front = unshadowed(torch.tensor([towards]), found)[0, 0]
+    assert float(front) == pytest.approx(1.15, abs=1e-3)
+    assert unshadowed(-torch.tensor([towards]), found)[0, 0] < front
 
 
 def test_the_prior_punishes_a_tint_more_than_a_brighter_light():
-    prior = LightPrior.neutral(2)
+    prior = LightPrior.neutral(2, FRONT)
 
     def energy(change: list[float]) -> float:
         delta = torch.zeros(3, 4)
@@ -66,8 +72,8 @@ def test_negative_light_is_kept_small():
     target = torch.stack([design[c] @ truth[:, c] for c in range(3)], 1).clamp(min=0.0)
     weight = torch.full((500, 3), 1e4)
     basis = sh_basis(sphere_directions(2000), bands)
-    free = basis @ solve_light(design, target, weight, LightPrior.neutral(bands), negative_steps=0)
-    kept = basis @ solve_light(design, target, weight, LightPrior.neutral(bands))
+    free = basis @ solve_light(design, target, weight, LightPrior.neutral(bands, FRONT), negative_steps=0)
+    kept = basis @ solve_light(design, target, weight, LightPrior.neutral(bands, FRONT))
     assert free.min() < -0.2
     assert kept.min() > 0.5 * free.min()
 
