@@ -8,7 +8,7 @@ import textwrap
 import bpy
 
 # Mean width of a letter of Blender's interface font, pixels at scale 1, and what a box and its icon take of the width.
-_LETTER, _MARGIN = 6.2, 52
+_LETTER, _MARGIN = 6.4, 76
 
 STAGES = {
     "start": "Starting the engine",
