@@ -60,7 +60,7 @@ def build(source: Source, output: Path, samples: int, embedding: Path | None) ->
 def aligned_heads(
     source: Source, cut: Cut, generator: Generator, frame: Array, regions: Masks, samples: int
 ) -> NDArray[np.float32]:
-    """(samples, V, 3) mm: heads drawn at random and with the mouth closed, laid rigidly, without scaling, on the face of ``frame`` (V, 3)."""
+    """(samples, V, 3) mm: heads drawn at random, mouths closed, laid rigidly on the face of ``frame`` (V, 3)."""
     heads = generator.heads(samples)
     Lips(cut, frame, -cut.gather(source.face_unit("jawOpen"))[:, 1]).close(heads)
     align(heads, frame, regions["face"].astype(np.float64) + 1e-9)
