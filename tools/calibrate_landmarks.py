@@ -185,9 +185,12 @@ def main() -> None:
     left = errors[out] - np.tensordot(terms[out], fit_terms(terms[~out], errors[~out]), 1)
     for name, values in (("as they are", errors[out]), ("without the habits", left)):
         print(f"Points {name}: {100 * np.linalg.norm(values[..., :2], axis=2).mean():.2f} % of the face's height off")
-    index = load().landmarks["mediapipe"].index
+    embedded = EmbeddedModel.of(load(), "mediapipe", use_habits=False)
     path = DATA / "habits_bundled_mediapipe.npz"
-    np.savez_compressed(path, index=index, terms=fit_terms(terms, errors).astype(np.float32))
+    values = {"terms": fit_terms(terms, errors), "places": embedded.mean}
+    np.savez_compressed(
+        path, index=embedded.embedding.index, **{name: value.astype(np.float32) for name, value in values.items()}
+    )
     print(f"{path.name}: {path.stat().st_size // 1024} KB")
 
 

@@ -45,7 +45,8 @@ class PhotoFit:
         expression: (E,) weights.
         camera: of the whole photo, in its pixels.
         points: (L, 2) the model's landmarks in the photo, pixels, contour points where they slid to.
-        seen: (L, 2) the points that were found, less what the detector errs by in this pose (`landmarks.habits`), pixels.
+        seen: (L, 2) the points that were found, less what the detector errs by in this pose (`landmarks.habits`),
+            pixels.
         residuals: (L,) distances between the two, pixels.
         error_percent: their mean in percent of the face's height.
         raw_error_percent: the same to the points just as the detector gave them.

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 DATA = Path(__file__).parent.parent / "faces" / "data"
-TERMS = 6
+# An embedding whose points have moved by more than this, on average, is another one.
+_MOVED_MM = 0.3
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,18 @@ class Habits:
         index: (L,) int32, the points' numbers in the detector's list.
         terms: (6, L, 3) errors as polynomials in the head's direction, see `direction_terms`: x to the right, y down, depth;
             in units of the face's height, in the picture turned so that the head is upright.
+        places: (L, 3) mm, where the points lay on the mean head when this was learned.
     """
 
     index: NDArray[np.int32]
     terms: Floats
+    places: Floats
+
+    def suit(self, index: NDArray[np.int32], places: Floats) -> bool:
+        """Whether these were learned for points ``index`` at ``places`` (L, 3) mm of the mean head."""
+        if not np.array_equal(index, self.index):
+            return False
+        return float(np.linalg.norm(places - self.places, axis=1).mean()) < _MOVED_MM
 
     def errors(self, rotation: Floats, height: float) -> Floats:
         """(L, 3) pixels and depth by which the points of a head of ``height`` pixels err, in the picture as it is."""
@@ -66,4 +75,4 @@ def load_habits(model: str, detector: str) -> Habits | None:
     if not path.is_file():
         return None
     with np.load(path, allow_pickle=False) as data:
-        return Habits(data["index"], data["terms"].astype(np.float64))
+        return Habits(data["index"], data["terms"].astype(np.float64), data["places"].astype(np.float64))

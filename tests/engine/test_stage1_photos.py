@@ -11,6 +11,7 @@ pytestmark = pytest.mark.engine
 pytest.importorskip("mediapipe")
 
 from nextgenface.engine.faces.bundled import load  # noqa: E402
+from nextgenface.engine.fit.landmark_rows import EmbeddedModel  # noqa: E402
 from nextgenface.engine.fit.pictures import draw_points, draw_wireframe  # noqa: E402
 from nextgenface.engine.fit.stage1 import fit_landmarks, observe  # noqa: E402
 from nextgenface.engine.landmarks.choose import choose_detector  # noqa: E402
@@ -79,6 +80,7 @@ def test_the_face_is_plausible(model, fitted):
 def test_the_detectors_habits_are_known_and_small(model, face, fitted):
     """What is taken off fits the bundled head's embedding, and is a matter of a few percent at most."""
     embedding = model.landmarks["mediapipe"]
+    assert EmbeddedModel.of(model, "mediapipe").habits is not None, "run tools/calibrate_landmarks.py again"
     taken_off = np.linalg.norm(fitted.photos[0].seen - face.points[embedding.index, :2], axis=1) / face.height
     assert 0.002 < taken_off.mean() < 0.02
     assert taken_off.max() < 0.06

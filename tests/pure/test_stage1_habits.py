@@ -42,7 +42,7 @@ def habits(model):
     terms = np.zeros((6, len(index), 3))
     terms[0] = 0.01 * np.sin(np.arange(len(index)))[:, None] * [1.0, -1.0, 0.0]
     terms[1] = 0.05 * np.cos(0.3 * np.arange(len(index)))[:, None] * [1.0, 0.5, 1.0]
-    return Habits(index, terms)
+    return Habits(index, terms, landmark_rows.EmbeddedModel.of(model, "mediapipe").mean)
 
 
 def test_direction_terms_of_known_poses():
@@ -89,9 +89,11 @@ def test_known_habits_do_not_move_the_face(model, habits, monkeypatch):
 
 
 def test_habits_of_other_points_are_not_used(model, habits, monkeypatch):
-    other = replace(habits, index=habits.index + 1)
-    monkeypatch.setattr(landmark_rows, "load_habits", lambda model, detector: other)
-    assert landmark_rows.EmbeddedModel.of(model, "mediapipe").habits is None
+    for other in (replace(habits, index=habits.index + 1), replace(habits, places=habits.places + 1.0)):
+        monkeypatch.setattr(landmark_rows, "load_habits", lambda model, detector, known=other: known)
+        assert landmark_rows.EmbeddedModel.of(model, "mediapipe").habits is None
+    monkeypatch.setattr(landmark_rows, "load_habits", lambda model, detector: habits)
+    assert landmark_rows.EmbeddedModel.of(model, "mediapipe").habits is habits
 
 
 def test_nothing_is_known_of_other_models():

@@ -161,7 +161,7 @@ def test_recovery_without_noise(seed):
     angle = np.degrees(np.arccos((np.trace(photo.camera.rotation @ pose.rotation.T) - 1) / 2))
     assert angle < 1.0
     assert result.landmark_error_percent < 0.4
-    assert result.seconds < 5.0
+    assert result.iterations <= 10, "Gauss-Newton converges in a few steps"
 
 
 def test_noise_is_averaged_out():
