@@ -20,6 +20,7 @@ from ..landmarks.detector import CHIN_TIP, FOREHEAD_TOP
 from ..reporter import Reporter
 from ..scene.camera import Camera
 from ..settings import Settings
+from .boxes import boxed_minimum
 from .landmark_rows import Deviations, EmbeddedModel, PhotoProblem
 from .observations import FaceObservation, observe
 from .pose import POSE_VARIABLES, Pose, initial_pose, project
@@ -233,9 +234,9 @@ def _damped_step(
     problem: _Problem, state: _State, matrix: Floats, gradient: Floats, before: float, damping: float
 ) -> tuple[_State, float]:
     """The first step that lowers the loss, with ever more damping (Marquardt's scaling); the state itself if none does."""
-    boxes = _boxes(state) if problem.boxed else None
+    low, high = _boxes(state, problem.boxed)
     while damping < _MOST_DAMPING:
-        step = _boxed_solution(matrix + damping * np.diag(np.diag(matrix)), gradient, boxes)
+        step = boxed_minimum(matrix + damping * np.diag(np.diag(matrix)), gradient, low, high)
         moved = state.moved(step, problem.boxed)
         if problem.loss(moved) <= before:
             return moved, max(damping / 10.0, 1e-9)
@@ -243,37 +244,15 @@ def _damped_step(
     return state, 1.0
 
 
-def _boxes(state: _State) -> tuple[Floats, Floats]:
-    """(n,) lowest and highest steps that keep expression weights in [0, 1]."""
-    k = len(state.identity)
+def _boxes(state: _State, boxed: bool) -> tuple[Floats, Floats]:
+    """(n,) lowest and highest steps: those that keep expression weights in [0, 1] where ``boxed``, else infinite."""
     free = np.full(POSE_VARIABLES, math.inf)
-    low = [np.full(k, -math.inf)]
-    high = [np.full(k, math.inf)]
+    low = [np.full(len(state.identity), -math.inf)]
+    high = [np.full(len(state.identity), math.inf)]
     for expression in state.expressions:
-        low += [-expression, -free]
-        high += [1.0 - expression, free]
+        low += [-expression if boxed else np.full_like(expression, -math.inf), -free]
+        high += [1.0 - expression if boxed else np.full_like(expression, math.inf), free]
     return np.concatenate(low), np.concatenate(high)
-
-
-def _boxed_solution(matrix: Floats, gradient: Floats, boxes: tuple[Floats, Floats] | None) -> Floats:
-    """The minimum of ``x A x / 2 + g x`` within boxes, by an active set that frees what wants back in."""
-    if boxes is None:
-        return np.asarray(np.linalg.solve(matrix, -gradient))
-    low, high = boxes
-    step = np.zeros_like(gradient)
-    # What stands at its bound and is pushed outwards is the best first guess.
-    held = ((low == 0.0) & (gradient > 0.0)) | ((high == 0.0) & (gradient < 0.0))
-    for _ in range(10):
-        free = ~held
-        step[free] = np.linalg.solve(matrix[np.ix_(free, free)], -(gradient + matrix[:, held] @ step[held])[free])
-        outside = free & ((step < low) | (step > high))
-        step = np.clip(step, low, high)
-        slope = gradient + matrix @ step
-        back = held & (((step <= low) & (slope < 0.0)) | ((step >= high) & (slope > 0.0)))
-        if not outside.any() and not back.any():
-            break
-        held = (held | outside) & ~back
-    return step
 
 
 def _photo_fit(photo: PhotoProblem, state: _State, i: int) -> PhotoFit:
