@@ -35,8 +35,7 @@ class Message:
 
 @dataclass(frozen=True)
 class StartJob(Message):
-    """Reconstruct ``photos`` (paths) of one person into the folder ``output`` with ``settings`` (`Settings.to_dict`).
-    """
+    """Reconstruct ``photos`` (paths) of one person into the folder ``output`` with ``settings`` (`Settings.to_dict`)."""
 
     kind: ClassVar[str] = "start_job"
     job: str = ""
@@ -135,8 +134,7 @@ class JobCancelled(Message):
 
 @dataclass(frozen=True)
 class Failed(Message):
-    """The job failed: what happened, what to do, where the log is. ``job`` may be empty for a request that was no job.
-    """
+    """The job failed: what happened, what to do, where the log is. ``job`` may be empty for a request that was no job."""
 
     kind: ClassVar[str] = "failed"
     job: str = ""
@@ -202,6 +200,7 @@ class PhotoResult:
     light: str
     render: str
     contact_sheet: str
+    mask: str = ""
     expression: dict[str, float] = field(default_factory=dict)
 
 

@@ -1,5 +1,4 @@
-"""Every setting of a reconstruction, its default, its limits and one line on what it does. Imported by both processes.
-"""
+"""Every setting of a reconstruction, its default, its limits and one line on what it does. Imported by both processes."""
 
 from __future__ import annotations
 
@@ -57,14 +56,22 @@ class Settings:
     expression_weight: float = _setting(1.0, "Weight of the expression prior", low=0.0, high=1e6)
     albedo_weight: float = _setting(1.0, "Weight of the skin-colour prior", low=0.0, high=1e6)
     light_weight: float = _setting(1.0, "Weight of the prior for a smooth, neutral light", low=0.0, high=1e6)
-    diffuse_symmetry_weight: float = _setting(1.0, "Pull of the diffuse map towards its mirror image", low=0.0, high=1e6)
+    diffuse_symmetry_weight: float = _setting(
+        1.0, "Pull of the diffuse map towards its mirror image", low=0.0, high=1e6
+    )
     diffuse_consistency_weight: float = _setting(1.0, "Pull of the diffuse map towards stage 2's", low=0.0, high=1e6)
     diffuse_smoothness_weight: float = _setting(1.0, "Smoothness of the diffuse map", low=0.0, high=1e6)
-    specular_symmetry_weight: float = _setting(1.0, "Pull of the specular map towards its mirror image", low=0.0, high=1e6)
+    specular_symmetry_weight: float = _setting(
+        1.0, "Pull of the specular map towards its mirror image", low=0.0, high=1e6
+    )
     specular_consistency_weight: float = _setting(1.0, "Pull of the specular map towards stage 2's", low=0.0, high=1e6)
     specular_smoothness_weight: float = _setting(1.0, "Smoothness of the specular map", low=0.0, high=1e6)
-    roughness_symmetry_weight: float = _setting(1.0, "Pull of the roughness map towards its mirror image", low=0.0, high=1e6)
-    roughness_consistency_weight: float = _setting(1.0, "Pull of the roughness map towards stage 2's", low=0.0, high=1e6)
+    roughness_symmetry_weight: float = _setting(
+        1.0, "Pull of the roughness map towards its mirror image", low=0.0, high=1e6
+    )
+    roughness_consistency_weight: float = _setting(
+        1.0, "Pull of the roughness map towards stage 2's", low=0.0, high=1e6
+    )
     roughness_smoothness_weight: float = _setting(1.0, "Smoothness of the roughness map", low=0.0, high=1e6)
     preview_every: int = _setting(20, "Steps between two preview pictures; 0: none", low=0, high=10000)
     seed: int = _setting(0, "Seed of everything random", low=0, high=2**31 - 1)
@@ -87,13 +94,14 @@ class Settings:
         known = {item.name for item in dataclasses.fields(cls)}
         for name in values:
             if name not in known:
-                raise SettingsError(f"There is no setting named '{name}'.", f"The settings are: {', '.join(sorted(known))}.")
+                raise SettingsError(
+                    f"There is no setting named '{name}'.", f"The settings are: {', '.join(sorted(known))}."
+                )
         return cls(**values)
 
 
 def _check(item: dataclasses.Field[Any], value: Any) -> None:
-    """Raise SettingsError where ``value`` is of another kind than the default, outside its limits, or no known choice.
-    """
+    """Raise SettingsError where ``value`` is of another kind than the default, outside its limits, or no known choice."""
     kind = type(item.default)
     right = isinstance(value, kind) or (kind is float and isinstance(value, int))
     if not right or (isinstance(value, bool) and kind is not bool):

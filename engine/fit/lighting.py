@@ -60,7 +60,6 @@ class LightPrior:
         precision = precision + torch.kron(torch.eye(3) - average, torch.diag(1.0 / chroma**2))
         return cls(mean.repeat(3), strength * precision, sh_basis(sphere_directions(642), bands))
 
-
     def negative_log(self, light: Tensor) -> Tensor:
         """() minus the log density of coefficients (B, 3), up to a constant."""
         away = light.T.reshape(-1) - self.mean

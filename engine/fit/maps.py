@@ -34,7 +34,7 @@ FloatImage = NDArray[np.float32]
 # beyond which the photo's own detail is added.
 SHADING_SIZE = 512
 LARGEST_FITTED = 1024
-LEAST_COSINE, FULL_COSINE = 0.12, 0.45
+LEAST_COSINE, FULL_COSINE = 0.2, 0.55
 LARGEST_DETAIL = 0.5
 LEAST_WEIGHT = 0.02
 # How far the border of what is seen reaches into what is not, as a share of the map's side.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +24,7 @@ FloatImage = NDArray[np.float32]
 
 # The picture that the maps are read from has about this many pixels for the texels across the map.
 DETAIL_SHARE = 1.0
+LEAST_TRUST = 0.25
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def _masks(crop: FaceCrop, face: DetectedFace) -> tuple[FloatImage, FloatImage]:
     points = crop.from_photo(face.points)
     person = person_mask(_srgb8(crop.linear))
     skin = skin_mask(crop, points, person)
-    return skin, eye_mask(crop, points)
+    return surely_skin(skin), eye_mask(crop, points)
 
 
 def _srgb8(linear: FloatImage) -> NDArray[np.uint8]:
@@ -81,3 +83,18 @@ def photo_camera(camera: Camera, crop: FaceCrop, photo: Photo) -> Camera:
     """The camera of the whole photo, of the crop's."""
     back = camera.cropped(-crop.left * crop.scale, -crop.top * crop.scale, photo.width, photo.height, 1.0 / crop.scale)
     return replace(back, width=photo.width, height=photo.height)
+
+
+def uncropped(values: FloatImage, crop: FaceCrop, photo: Photo) -> FloatImage:
+    """(H, W) of the whole photo: ``values`` (h, w) of its crop where that lies, 0 elsewhere."""
+    place = np.array([[crop.scale, 0.0, -crop.left * crop.scale], [0.0, crop.scale, -crop.top * crop.scale]])
+    # OpenCV counts pixel centres as whole numbers.
+    place[:, 2] += 0.5 * crop.scale - 0.5
+    moved = cv2.warpAffine(values, place, (photo.width, photo.height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    return np.asarray(moved, np.float32)
+
+
+def surely_skin(mask: FloatImage) -> FloatImage:
+    """``mask`` (H, W) with doubtful pixels (hair over the forehead, rims) taken out: what is half trusted would show half."""
+    share = np.clip((mask - LEAST_TRUST) / (1.0 - LEAST_TRUST), 0.0, 1.0)
+    return np.asarray(share * share * (3.0 - 2.0 * share), np.float32)

@@ -30,6 +30,8 @@ ROUGHNESS_RANGE = (0.25, 0.8)
 GLOSS_WEIGHT = 10.0
 # Deviation of the logarithm of red and blue.
 CAST_SPREAD = 0.1
+# Deviations from which a region's coefficient costs in proportion, no longer in square.
+REGION_KNEE = 1.0
 
 
 @dataclass
@@ -40,7 +42,8 @@ class Reflectance:
         skin, layer: the models of colour and gloss.
         colour: (C,) skin-colour coefficients.
         gloss: (2,) offsets of specular level and roughness, in deviations.
-        cast: (2,) offsets of the colour's red and blue against green, in deviations: cameras render skin each in its way.
+        cast: (2,) offsets of the colour's red and blue against green, in deviations: cameras render skin each in its
+            way.
     """
 
     skin: SkinColour
@@ -56,12 +59,14 @@ class Reflectance:
         return cls(skin, specular_prior(model), skin.mean())
 
     @property
-    def unknowns(self) -> dict[str, Tensor]:
+    def unknowns(self) -> list[Tensor]:
         """What is searched."""
-        return {"colour": self.colour, "gloss": self.gloss, "cast": self.cast}
+        return [self.colour, self.gloss, self.cast]
 
     def guessed(self, colour: Tensor) -> Reflectance:
-        """With the tone that the mean ``colour`` (3,) of lit skin has if the light is typical: where a search may start."""
+        """With the tone that the mean ``colour`` (3,) of lit skin has if the light is typical: where a search may
+        start.
+        """
         albedo = (colour / TYPICAL_FRONT).clamp(0.005, 0.9).double().numpy()
         coefficients = self.colour.clone()
         coefficients[0] = tone_of_ita(float(ita_degrees(albedo)))
@@ -83,7 +88,11 @@ class Reflectance:
     def negative_log_prior(self) -> Tensor:
         """() minus the log density of the coefficients, up to a constant."""
         gloss, cast = 0.5 * GLOSS_WEIGHT * (self.gloss**2).sum(), 0.5 * (self.cast**2).sum()
-        return self.skin.negative_log_prior(self.colour) + gloss + cast
+        # Huber's loss: a shadow that the light cannot explain may darken one region without moving the whole tone.
+        regions = torch.nn.functional.huber_loss(
+            self.colour[3:], torch.zeros_like(self.colour[3:]), reduction="sum", delta=REGION_KNEE
+        )
+        return 0.5 * (self.colour[:3] ** 2).sum() + regions + gloss + cast
 
 
 @dataclass
@@ -112,16 +121,15 @@ class ReflectanceProblem:
     ) -> tuple[Reflectance, Tensor, Tensor]:
         """The reflectance, the light (B, 3) and the trust (N,) after ``rounds`` of reweighting of ``steps`` each.
 
-        ``tick`` is called with the loss after each round.
+        ``tick`` is called with the loss at every evaluation.
         """
-        found = replace(start, **{name: value.clone() for name, value in start.unknowns.items()})
+        found = replace(start, colour=start.colour.clone(), gloss=start.gloss.clone(), cast=start.cast.clone())
         trust = self.weight
         for _ in range(rounds):
-            self._search(found, trust, steps)
+            self._search(found, trust, steps, tick)
             light = self._light(found, trust)
             with torch.no_grad():
                 trust = self.weight * robust_weight(self._residual(found, light) * self.precision.sqrt())[:, 0]
-                tick(float(self.loss(found, light, trust)))
         return found, self._light(found, trust), trust
 
     def loss(self, reflectance: Reflectance, light: Tensor, trust: Tensor) -> Tensor:
@@ -143,12 +151,12 @@ class ReflectanceProblem:
     def _residual(self, reflectance: Reflectance, light: Tensor) -> Tensor:
         return self.transfer.lit(light).radiance(*self._fields(reflectance)) - self.colour
 
-    def _search(self, found: Reflectance, trust: Tensor, steps: int) -> None:
+    def _search(self, found: Reflectance, trust: Tensor, steps: int, tick: Callable[[float], None]) -> None:
         """L-BFGS over the reflectance, with the light solved anew at every evaluation."""
-        for tensor in found.unknowns.values():
+        for tensor in found.unknowns:
             tensor.requires_grad_(True)
         optimiser = torch.optim.LBFGS(
-            list(found.unknowns.values()),
+            found.unknowns,
             max_iter=steps,
             max_eval=2 * steps,
             history_size=12,
@@ -159,10 +167,11 @@ class ReflectanceProblem:
             optimiser.zero_grad()
             loss = self.loss(found, self._light(found, trust), trust)
             torch.autograd.backward(loss)
+            tick(float(loss.detach()))
             return loss
 
         optimiser.step(closure)  # type: ignore[no-untyped-call]
-        for tensor in found.unknowns.values():
+        for tensor in found.unknowns:
             tensor.requires_grad_(False)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,9 +21,10 @@ from .clock import Clock
 from .correction import corrected
 from .eyes import SIDES, find_eyeball
 from .maps import FinishedMaps, MapProblem
-from .photometric import View
-from .prepare import PreparedPhoto, photo_camera
 from .observations import observe
+from .photometric import View
+from .prepare import PreparedPhoto, photo_camera, uncropped
+from .preview import StatisticalPreview, over, small
 from .stage1 import Stage1Result, fit_landmarks
 from .stage2 import Observation, Stage2Result, fit_statistical
 
@@ -65,8 +65,11 @@ class Run:
         with self.clock.stage("textures"):
             maps = self._correct(maps, problem)
         with self.clock.stage("render"):
-            picture = self._render(maps, second, self._view(second), self.settings.render_samples, "render")
-            shading = self._render(_white(maps), second, self._view(second), CORRECTION_SAMPLES, "render")
+            self.reporter.progress("render", 0, 2)
+            picture = self._render(maps, second, self._view(second), self.settings.render_samples)
+            self.reporter.preview(small(over(picture, self.prepared.crop.linear, 1.0)))
+            self.reporter.progress("render", 1, 2)
+            shading = self._render(_white(maps), second, self._view(second), CORRECTION_SAMPLES)
         return self._collect(first, second, maps, picture, shading)
 
     def _stage1(self) -> Stage1Result:
@@ -76,12 +79,12 @@ class Run:
     def _stage2(self, first: Stage1Result) -> Stage2Result:
         crop = self.prepared.crop
         view = View(crop.linear, self.prepared.mask, crop.camera(first.photos[0].camera))
-        embedding = self.model.landmarks[self.settings.landmark_detector]
-        points = crop.from_photo(self.prepared.face.points[embedding.index])[:, :2]
+        points = crop.from_photo(first.photos[0].seen.astype(np.float32))
         seen = Observation(
             view, points, first.identity.astype(np.float32), first.photos[0].expression.astype(np.float32)
         )
-        return fit_statistical(self.model, seen, self.settings, self.reporter)
+        show = StatisticalPreview(self.model, view, self.settings, self.reporter)
+        return fit_statistical(self.model, seen, self.settings, self.reporter, show)
 
     def _view(self, second: Stage2Result) -> View:
         return View(self.prepared.crop.linear, self.prepared.mask, second.camera)
@@ -98,13 +101,13 @@ class Run:
         view = self._view(problem.found).scaled(CORRECTION_SCALE)
         for step in range(CORRECTIONS):
             self.reporter.progress("textures", step, CORRECTIONS)
-            picture = self._render(maps, problem.found, view, CORRECTION_SAMPLES, "textures")
+            picture = self._render(maps, problem.found, view, CORRECTION_SAMPLES)
+            self.reporter.preview(small(over(picture, view.image, 1.0)))
             maps = corrected(maps, problem, picture[:, :, :3], view)
         return maps
 
-    def _render(self, maps: FinishedMaps, second: Stage2Result, view: View, samples: int, stage: str) -> FloatImage:
+    def _render(self, maps: FinishedMaps, second: Stage2Result, view: View, samples: int) -> FloatImage:
         """(H, W, 4) linear path-traced picture with its coverage."""
-        self.reporter.check()
         found = render(
             second.vertices,
             self.model,
@@ -116,6 +119,7 @@ class Run:
             samples=samples,
             depth=PATH_DEPTH,
             seed=self.settings.seed,
+            between_passes=self.reporter.check,
         )
         return np.dstack([found.image, found.coverage]).astype(np.float32)
 
@@ -140,11 +144,12 @@ class Run:
             expression=weights,
             environment=self.environment(second),
             render=picture,
+            mask=uncropped(self.prepared.mask, crop, self.prepared.photo),
             panels={
                 "Input": crop.linear,
                 "Overlay": over(picture, crop.linear, OVERLAY_SHARE),
                 "Reconstruction": picture[:, :, :3],
-                "Shading": shading[:, :, :3],
+                "Shading": shading[:, :, :3] / max(1.0, float(np.quantile(shading[:, :, :3], 0.998))),
                 "Diffuse": maps.diffuse,
                 "Specular": maps.specular,
                 "Roughness": maps.roughness,
@@ -157,6 +162,7 @@ class Run:
             variant=self.variant.name,
             settings=self.settings,
             photos=[self.prepared.photo.path],
+            extra={"landmark_error_before_calibration_percent": first.raw_landmark_error_percent},
         )
         return ResultData(
             name=self.prepared.photo.path.stem,
@@ -187,13 +193,6 @@ def head_data(model: FaceModel, second: Stage2Result) -> HeadData:
     )
 
 
-def over(picture: FloatImage, photo: FloatImage, share: float) -> FloatImage:
-    """(H, W, 3) the rendered picture (H, W, 4, its colour already scaled by its coverage) laid over the photo by
-    ``share``.
-    """
-    return np.asarray(picture[:, :, :3] * share + photo * (1.0 - share * picture[:, :, 3:]), np.float32)
-
-
 def psnr(picture: FloatImage, photo: FloatImage, mask: FloatImage) -> float:
     """Peak signal-to-noise ratio, dB, of the sRGB values (H, W, 3; given linear) where ``mask`` (H, W) is over one
     half.
@@ -206,11 +205,3 @@ def psnr(picture: FloatImage, photo: FloatImage, mask: FloatImage) -> float:
 def _white(maps: FinishedMaps) -> FinishedMaps:
     """The same surface in a light grey, to show the light."""
     return replace(maps, diffuse=np.full_like(maps.diffuse, 0.6))
-
-
-def small(picture: FloatImage, side: int = 384) -> NDArray[np.uint8]:
-    """(h, w, 3) 8-bit sRGB of a linear picture, at most ``side`` pixels, for previews."""
-    scale = min(1.0, side / max(picture.shape[:2]))
-    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    resized = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(np.round(np.clip(linear_to_srgb(resized), 0.0, 1.0) * 255.0), np.uint8)

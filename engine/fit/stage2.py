@@ -6,6 +6,7 @@ At each scale: trace the transfer at points of the skin that the photo shows, fi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -65,11 +66,15 @@ class Observation:
     expression: NDArray[np.float32]
 
 
+Show = Callable[[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], View], None]
+
+
 class _Stage2:
     """The state of one run of stage 2."""
 
-    def __init__(self, model: FaceModel, seen: Observation, settings: Settings, reporter: Reporter) -> None:
-        self.model, self.seen, self.settings, self.reporter = model, seen, settings, reporter
+    def __init__(self, model: FaceModel, seen: Observation, settings: Settings, reporter: Reporter, show: Show) -> None:
+        self.model, self.seen, self.settings = model, seen, settings
+        self.reporter, self.show = reporter, show
         self.head = DifferentiableHead(model)
         self.anchor = Shape(torch.from_numpy(seen.identity).float(), torch.from_numpy(seen.expression).float())
         self.shape = self.anchor
@@ -87,6 +92,7 @@ class _Stage2:
             view = View(self.seen.view.image, self.seen.view.weight, self.camera).scaled(scale)
             samples, transfer, normal = self._trace(view, self.settings.seed + index)
             light, trust = self._find_reflectance(samples, transfer)
+            self.show(self._vertices().numpy(), torch.cat(self._fields(), 1).numpy(), light.numpy(), view)
             self._find_shape(view, scale, samples, transfer, normal, light, trust)
         view = View(self.seen.view.image, self.seen.view.weight, self.camera)
         samples, transfer, _ = self._trace(view, self.settings.seed + len(SCALES))
@@ -131,7 +137,7 @@ class _Stage2:
             albedo_weight=self.settings.albedo_weight,
         )
         steps = max(1, self.settings.stage2_iterations // (2 * (len(SCALES) + 1) * REWEIGHTINGS))
-        self.reflectance, light, trust = problem.solve(self.reflectance, REWEIGHTINGS, steps, self.losses.append)
+        self.reflectance, light, trust = problem.solve(self.reflectance, REWEIGHTINGS, steps, self._note)
         self._tell()
         return light, trust
 
@@ -184,9 +190,11 @@ class _Stage2:
         self.reporter.progress("stage2", self.round, self.rounds, self.losses[-1])
 
 
-def fit_statistical(model: FaceModel, seen: Observation, settings: Settings, reporter: Reporter) -> Stage2Result:
-    """Run stage 2 on one photo."""
-    return _Stage2(model, seen, settings, reporter).run()
+def fit_statistical(
+    model: FaceModel, seen: Observation, settings: Settings, reporter: Reporter, show: Show
+) -> Stage2Result:
+    """Run stage 2 on one photo; ``show`` gets vertices, per-vertex reflectance (V, 5), light and view after each scale."""
+    return _Stage2(model, seen, settings, reporter, show).run()
 
 
 def visible_samples(model: FaceModel, scene: TracedScene, view: View, count: int, seed: int) -> Samples:

@@ -73,6 +73,7 @@ class PhotoData:
             fourth channel is taken as coverage (alpha).
         panels: title -> picture, of the contact sheet, in the order of display. `contact_sheet.TITLES` are the usual
             ones.
+        mask: (H, W) in [0, 1] of ``picture``'s size: where the fit looked at skin; None: not written.
         data_panels: titles of panels that are data in [0, 1] and not light (specular, roughness): shown without the
             sRGB curve.
     """
@@ -85,6 +86,7 @@ class PhotoData:
     render: NDArray[Any]
     panels: Mapping[str, NDArray[Any]]
     data_panels: tuple[str, ...] = ("Specular", "Roughness")
+    mask: FloatArray | None = None
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,9 @@ def _write_photo(path: Path, number: int, photo: PhotoData, reporter: Reporter) 
     save_picture(path / names["reconstruction"], photo.render)
     write_png(path / names["render"], contact_sheet(_panels(photo)))
     save_exr(path / names["envMap"], photo.environment)
+    if photo.mask is not None:
+        names["mask"] = f"skinMask_{number}.png"
+        save_data(path / names["mask"], photo.mask)
     camera = photo.camera
     return PhotoResult(
         photo=names["photo"],
@@ -81,6 +84,7 @@ def _write_photo(path: Path, number: int, photo: PhotoData, reporter: Reporter) 
         light=names["envMap"],
         render=names["reconstruction"],
         contact_sheet=names["render"],
+        mask=names.get("mask", ""),
         expression={name: float(weight) for name, weight in photo.expression.items()},
     )
 
