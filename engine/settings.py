@@ -36,7 +36,7 @@ class Settings:
     device: str = _setting("auto", "Where the rays are traced", choices=("auto", "cpu", "cuda"))
     shading: str = _setting(
         "transfer",
-        "How stage 2 and 3 are shaded: precomputed ray-traced transfer, or Mitsuba's own differentiable integrators",
+        "How stage 3 is shaded: by ray-traced transfer, or then also by Mitsuba's own integrators, which takes minutes",
         choices=("transfer", "reference"),
     )
     fit_size: int = _setting(512, "Longer side in pixels of the face's crop that the fit looks at", low=128, high=2048)
@@ -50,7 +50,7 @@ class Settings:
     stage2_iterations: int = _setting(160, "Steps of stage 2", low=0, high=10000)
     stage3_iterations: int = _setting(200, "Steps of stage 3", low=0, high=10000)
     transfer_directions: int = _setting(256, "Directions of light traced per surface point", low=32, high=4096)
-    render_samples: int = _setting(128, "Samples per pixel of the final path-traced render", low=1, high=65536)
+    render_samples: int = _setting(256, "Samples per pixel of the final path-traced render", low=1, high=65536)
     landmark_weight: float = _setting(1.0, "Weight of the landmarks in stage 2", low=0.0, high=1e6)
     identity_weight: float = _setting(1.0, "Weight of the identity prior", low=0.0, high=1e6)
     expression_weight: float = _setting(1.0, "Weight of the expression prior", low=0.0, high=1e6)

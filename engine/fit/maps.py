@@ -23,9 +23,10 @@ from .eyes import EYE_ROUGHNESS, EYE_SPECULAR, SIDES, Eyeball, eye_colours, pain
 from .fill import pad, push_pull
 from .head import DifferentiableHead
 from .photometric import View, sample_image
+from .reference import PICTURE_SIZE, STEP_SHARE, refine_by_rendering
 from .shading import Lit
 from .stage2 import Stage2Result
-from .stage3 import Maps, Texels, confidence, refine_maps
+from .stage3 import Maps, Texels, Weights, confidence, refine_maps
 from .tracing import trace_transfer
 
 FloatImage = NDArray[np.float32]
@@ -99,10 +100,27 @@ class MapProblem:
         shading = self._shade()
         pyramid = TexelPyramid(self, seen, shading)
         maps, texels = refine_maps(pyramid.at, self.size, self.settings, self._tell)
+        if self.settings.shading == "reference":
+            maps = self._refine_by_rendering(maps, texels)
         sure = confidence(texels)
         change = continued(maps.change.permute(1, 2, 0).numpy(), sure * texels.skin.numpy())
         finished = self._finish(Maps(torch.from_numpy(change).permute(2, 0, 1)), texels, sure)
         return self._paint_parts(self._sharpen(finished, seen), seen, shading)
+
+    def _refine_by_rendering(self, maps: Maps, texels: Texels) -> Maps:
+        view = self.detail.scaled(PICTURE_SIZE / max(self.detail.image.shape[:2]))
+        steps = round(STEP_SHARE * self.settings.stage3_iterations)
+        return refine_by_rendering(
+            maps,
+            texels,
+            self.model,
+            self.vertices,
+            self.found.light,
+            view,
+            Weights.of(self.settings),
+            steps,
+            lambda step, loss: self._tell(step, steps, loss),
+        )
 
     def look(self, atlas: Atlas) -> SeenAtlas:
         """What the photo shows at the texels of ``atlas``."""

@@ -40,7 +40,8 @@ class StatisticalPreview:
         if self.atlas is None:
             return
         maps = pad(self.atlas.image(self.atlas.interpolate(self.model, fields)), self.atlas.known)
-        camera = view.scaled(self.view.image.shape[1] / view.image.shape[1]).camera
+        height, width = self.view.image.shape[:2]
+        camera = view.camera.cropped(0.0, 0.0, width, height, width / view.image.shape[1])
         picture = render(
             vertices,
             self.model,

@@ -69,7 +69,7 @@ class Run:
             picture = self._render(maps, second, self._view(second), self.settings.render_samples)
             self.reporter.preview(small(over(picture, self.prepared.crop.linear, 1.0)))
             self.reporter.progress("render", 1, 2)
-            shading = self._render(_white(maps), second, self._view(second), CORRECTION_SAMPLES)
+            shading = self._render(_white(maps), second, self._view(second).scaled(0.5), CORRECTION_SAMPLES)
         return self._collect(first, second, maps, picture, shading)
 
     def _stage1(self) -> Stage1Result:

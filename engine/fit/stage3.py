@@ -169,11 +169,14 @@ def smoothness_loss(change: Tensor, texels: Texels) -> Tensor:
 
 def total_loss(maps: Maps, texels: Texels, weights: Weights) -> Tensor:
     """() everything that stage 3 minimises."""
-    change = maps.change
+    return photo_loss(maps, texels) + regulariser_loss(maps.change, texels, weights)
+
+
+def regulariser_loss(change: Tensor, texels: Texels, weights: Weights) -> Tensor:
+    """() symmetry, consistency and smoothness of ``change`` (5, S, S), weighted."""
     consistency, chromaticity = consistency_loss(change, texels)
     return (
-        photo_loss(maps, texels)
-        + (_per_channel(weights.symmetry) * symmetry_loss(change, texels)).sum()
+        (_per_channel(weights.symmetry) * symmetry_loss(change, texels)).sum()
         + (_per_channel(weights.consistency) * consistency).sum()
         + weights.consistency[0] / CONSISTENCY[0] * CHROMATICITY * chromaticity
         + (_per_channel(weights.smoothness) * smoothness_loss(change, texels)).sum()
