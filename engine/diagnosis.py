@@ -11,6 +11,8 @@ from .errors import EngineError
 from .protocol import EngineStatus
 
 _INSTALL = "Install the engine's packages again."
+# These two take the first LLVM that they find when they are imported, and may end the process with it.
+_RENDERER = ("mitsuba", "drjit")
 # Import name, name on the package index.
 _PACKAGES = (
     ("numpy", "numpy"),
@@ -25,11 +27,15 @@ _PACKAGES = (
 
 
 def engine_status() -> EngineStatus:
-    """Import what the engine needs and start the renderer once; never raises. Takes seconds."""
-    lines = [_line("Python", True, platform.python_version())]
-    lines += [_package(module, name) for module, name in _PACKAGES]
+    """Import what the engine needs and start the renderer once; never raises. Takes seconds.
+
+    The process can do a reconstruction afterwards.
+    """
     renderers = _renderers()
-    ok = all(line["ok"] for line in lines) and any(line["ok"] for line in renderers)
+    rendering = any(line["ok"] for line in renderers)
+    lines = [_line("Python", True, platform.python_version())]
+    lines += [_package(module, name) for module, name in _PACKAGES if rendering or module not in _RENDERER]
+    ok = all(line["ok"] for line in lines) and rendering
     return EngineStatus(ok, lines + renderers)
 
 
@@ -50,10 +56,13 @@ def _package(module: str, name: str) -> dict[str, Any]:
 
 
 def _renderers() -> list[dict[str, Any]]:
-    """One line per way to render; one that works is enough."""
+    """One line per way to render; one that works is enough, and is set for this process."""
     try:
         variant = importlib.import_module(f"{__package__}.render.variant")
-        return list(variant.describe())
+        lines = list(variant.describe())
+        if any(line["ok"] for line in lines):
+            variant.activate()
+        return lines
     except EngineError as error:
         return [_line("renderer", False, error.message, error.remedy)]
     except Exception as error:  # A broken binary raises anything.

@@ -53,8 +53,8 @@ class NEXTGENFACE_OT_check_engine(PumpMixin, bpy.types.Operator):
         while session.check.running:
             session.wait(0.1)
         for line in session.check.lines:
-            mark = "ok" if line.get("ok") else "NOT OK"
-            self.report({"INFO"}, f"{line.get('name')}: {mark}. {line.get('detail')} {line.get('remedy')}".strip())
+            mark = "ok" if line.get("ok") else "no"
+            self.report({"INFO"}, f"{line.get('name')}: {mark} ({line.get('detail')}). {line.get('remedy')}".strip())
         return self.tick(context) or {"CANCELLED"}
 
     def _start(self, context: bpy.types.Context) -> bool:

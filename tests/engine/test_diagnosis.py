@@ -1,0 +1,46 @@
+"""Check Engine: what it tells, and that the worker which told it can still do a reconstruction."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.engine
+
+CHECK_THEN_WORK = """
+from nextgenface.engine.diagnosis import engine_status
+from nextgenface.engine.render.variant import activate
+
+status = engine_status()
+names = [line["name"] for line in status.lines]
+print(status.ok, {"Python", "numpy", "torch", "mitsuba", "drjit", "mediapipe"} <= set(names))
+print(activate().name)
+"""
+
+NO_RENDERER = """
+import sys
+from nextgenface.engine import diagnosis
+from nextgenface.engine.render import variant
+
+variant.describe = lambda: [{"name": "LLVM", "ok": False, "detail": "no library found", "remedy": "Install it."}]
+print(diagnosis.engine_status().ok, "drjit" in sys.modules)
+"""
+
+
+def said_by(code):
+    """The lines that a fresh Python prints: what is tested depends on the order of imports."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split("\n")[:-1]
+
+
+def test_a_process_that_was_checked_can_still_render():
+    good, variant = said_by(CHECK_THEN_WORK)
+    assert good == "True True"
+    assert variant in ("llvm_ad_rgb", "cuda_ad_rgb")
+
+
+def test_without_a_renderer_nothing_is_imported_that_could_end_the_process():
+    assert said_by(NO_RENDERER) == ["False False"]
