@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..faces.model import FaceModel
-from ..render.bridge import ReferenceParameters, ReferenceRenderer
 from .photometric import View, display_weight
 from .stage3 import PHOTO_SPREAD, Maps, Texels, Weights, regulariser_loss
 
@@ -38,6 +37,9 @@ def refine_by_rendering(
     tick: Callable[[int, float], None],
 ) -> Maps:
     """``maps`` after ``steps`` of Adam on the path-traced picture of the head under ``light`` (B, 3) from ``view``."""
+    # Imported here because Mitsuba must not be before its variant is chosen.
+    from ..render.bridge import ReferenceParameters, ReferenceRenderer
+
     size = texels.size
     renderer = ReferenceRenderer(model, view.camera, vertices, (size, size), "prb", DEPTH)
     photo, weight = torch.from_numpy(view.image), torch.from_numpy(view.weight)

@@ -12,7 +12,7 @@ from nextgenface.engine.fit.photometric import View  # noqa: E402
 from nextgenface.engine.fit.reference import picture_loss, refine_by_rendering  # noqa: E402
 from nextgenface.engine.fit.shading import Lit  # noqa: E402
 from nextgenface.engine.fit.stage3 import Maps, Texels, Weights  # noqa: E402
-from nextgenface.engine.render.path import render  # noqa: E402
+from nextgenface.engine.render.variant import activate  # noqa: E402
 from nextgenface.engine.scene.camera import Camera  # noqa: E402
 from nextgenface.engine.scene.light import Light  # noqa: E402
 
@@ -41,6 +41,9 @@ def _texels() -> Texels:
 
 def test_the_rendered_picture_comes_nearer_to_the_photo():
     """The photo is a render with a darker, redder face; a few steps must close half of the gap, in the right channels."""
+    activate()
+    from nextgenface.engine.render.path import render
+
     model, texels = load(), _texels()
     light = np.zeros((9, 3), np.float32)
     light[0], light[2] = 2.8, 0.8
