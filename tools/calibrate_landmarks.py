@@ -21,7 +21,7 @@ from nextgenface.engine.fit.observations import FaceObservation
 from nextgenface.engine.fit.pose import Pose, project, rotation_matrix
 from nextgenface.engine.landmarks.choose import choose_detector
 from nextgenface.engine.landmarks.habits import DATA, direction_terms, turned
-from nextgenface.engine.photos.colour import linear_to_srgb8
+from nextgenface.engine.scene.colour import linear_to_srgb8
 from nextgenface.engine.settings import Settings
 from numpy.typing import NDArray
 

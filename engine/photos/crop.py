@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..scene.camera import Camera
-from .colour import srgb_to_linear
+from ..scene.colour import srgb_to_linear
 from .reading import Photo
 
 FloatArray = NDArray[np.float32]

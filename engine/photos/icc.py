@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from .colour import linear_to_srgb
+from ..scene.colour import linear_to_srgb
 
 Floats = NDArray[np.float64]
 
@@ -55,7 +55,8 @@ class MatrixProfile:
         linear = np.stack(
             [np.interp(encoded[..., i], np.linspace(0, 1, len(c)), c) for i, c in enumerate(self.curves)], -1
         )
-        return linear_to_srgb(linear @ (np.linalg.inv(_SRGB_TO_XYZ_D50) @ self.matrix).T)
+        in_srgb = linear @ (np.linalg.inv(_SRGB_TO_XYZ_D50) @ self.matrix).T
+        return linear_to_srgb(np.clip(in_srgb, 0.0, 1.0))
 
 
 def read_matrix_profile(profile: bytes) -> MatrixProfile | None:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .colour import linear_to_srgb
+from ..scene.colour import linear_to_srgb
 from .crop import FaceCrop
 
 FloatArray = NDArray[np.float32]

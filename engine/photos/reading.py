@@ -13,7 +13,7 @@ from PIL import Image
 
 from ..errors import PhotoError
 from ..reporter import Reporter, SilentReporter
-from .colour import srgb_to_linear
+from ..scene.colour import srgb_to_linear
 from .decoding import Decoded, Pixels, decode
 from .exif import Lens, read_lens, read_orientation
 from .icc import read_matrix_profile, to_srgb8

@@ -21,10 +21,23 @@ def linear_to_srgb(linear: NDArray[Any]) -> FloatArray:
     return np.asarray(np.where(x <= _LINEAR_KNEE, _SLOPE * x, power), np.float32)
 
 
+def linear_to_srgb8(linear: NDArray[Any]) -> NDArray[np.uint8]:
+    """8-bit sRGB of linear values, any shape; what lies outside of [0, 1] is clipped."""
+    return np.asarray(np.round(np.minimum(linear_to_srgb(linear), 1.0) * 255.0), np.uint8)
+
+
 def srgb_to_linear(encoded: NDArray[Any]) -> FloatArray:
-    """Linear values of encoded ones, any shape, float32. Integer arrays are taken as 0..their kind's largest value."""
+    """Linear values of encoded ones, any shape, float32. uint8 and uint16 are taken over their whole range."""
     array = np.asarray(encoded)
-    scale = np.iinfo(array.dtype).max if np.issubdtype(array.dtype, np.integer) else 1
-    x = np.maximum(array.astype(np.float32) / np.float32(scale), 0.0)
+    if array.dtype in (np.uint8, np.uint16):
+        # A table over all values is quicker than the power.
+        top = np.iinfo(array.dtype).max
+        table = _decoded(np.arange(top + 1, dtype=np.float64) / top).astype(np.float32)
+        return np.asarray(np.take(table, array))
+    return _decoded(array.astype(np.float32)).astype(np.float32)
+
+
+def _decoded(encoded: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    x = np.maximum(encoded, 0.0)
     power = np.power((np.maximum(x, _ENCODED_KNEE) + _OFFSET) / (1.0 + _OFFSET), _GAMMA)
-    return np.asarray(np.where(x <= _ENCODED_KNEE, x / _SLOPE, power), np.float32)
+    return np.where(x <= _ENCODED_KNEE, x / _SLOPE, power)

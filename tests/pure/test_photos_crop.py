@@ -10,11 +10,11 @@ pytest.importorskip("PIL")
 
 from pathlib import Path  # noqa: E402
 
-from nextgenface.engine.photos.colour import linear_to_srgb, linear_to_srgb8, srgb_to_linear  # noqa: E402
 from nextgenface.engine.photos.crop import FaceCrop, crop_face  # noqa: E402
 from nextgenface.engine.photos.masks import FACE_OVAL, INNER_LIPS, LEFT_EYE, RIGHT_EYE, skin_mask  # noqa: E402
 from nextgenface.engine.photos.reading import Photo  # noqa: E402
 from nextgenface.engine.scene.camera import Camera  # noqa: E402
+from nextgenface.engine.scene.colour import linear_to_srgb, linear_to_srgb8, srgb_to_linear  # noqa: E402
 
 FOREHEAD = 151
 

@@ -15,9 +15,9 @@ Image = pytest.importorskip("PIL.Image")
 
 from nextgenface.engine.errors import PhotoError  # noqa: E402
 from nextgenface.engine.photos import decoding  # noqa: E402
-from nextgenface.engine.photos.colour import linear_to_srgb, srgb_to_linear  # noqa: E402
 from nextgenface.engine.photos.reading import read_photo  # noqa: E402
 from nextgenface.engine.reporter import SilentReporter  # noqa: E402
+from nextgenface.engine.scene.colour import linear_to_srgb, srgb_to_linear  # noqa: E402
 from PIL import ImageCms  # noqa: E402
 
 WIDTH, HEIGHT = 60, 40
