@@ -1,8 +1,8 @@
-"""Polygons into triangles, UV seams into render vertices, normals, neighbours. NumPy only."""
+"""Polygons into triangles, UV seams into render vertices, normals, edges. NumPy only."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +13,16 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int32]
 
 
-class RenderMesh(NamedTuple):
-    """A mesh with one UV per vertex, as ray tracers want it.
+class SplitMesh(NamedTuple):
+    """A mesh whose vertices are split where its UV layout is cut, for programs that want one UV per vertex.
 
     Attributes:
-        vertex: (Vr,) int32, the original vertex that each render vertex is a copy of.
-        triangles: (T, 3) int32, rows of ``vertex``.
-        uv: (Vr, 2) float32.
+        source: (S,) int64, the vertex that each split vertex was.
+        triangles: (T, 3) int32 rows of split vertices.
+        uv: (S, 2) float32.
     """
 
-    vertex: IntArray
+    source: NDArray[np.int64]
     triangles: IntArray
     uv: FloatArray
 
@@ -46,26 +46,21 @@ def split_quads(quads: IntArray) -> tuple[IntArray, IntArray, IntArray]:
     return triangles[real].astype(np.int32), face[real], corner[real]
 
 
-def split_at_seams(quads: IntArray, corner_uv: FloatArray) -> RenderMesh:
-    """One render vertex for each distinct (vertex, UV) pair; triangles are in the order of `split_quads`.
-
-    Args:
-        quads: (F, 4) int32; a triangle repeats -1 in its last column.
-        corner_uv: (F, 4, 2) float32.
+def split_at_seams(triangles: NDArray[Any], triangle_uv: NDArray[Any]) -> SplitMesh:
+    """One vertex for each distinct (vertex, UV) pair of ``triangles`` (T, 3) with UVs (T, 3, 2); the triangles keep their order.
 
     Raises:
         FaceModelError: the two do not fit each other.
     """
-    if corner_uv.shape != (*quads.shape, 2):
-        raise FaceModelError(f"The UVs have the shape {corner_uv.shape}.", f"They must be {(*quads.shape, 2)}.")
-    triangles, face, corner = split_quads(quads)
-    vertex = triangles.ravel()
-    uv = np.ascontiguousarray(corner_uv[face[:, None], corner].reshape(-1, 2), np.float32)
+    if triangle_uv.shape != (*triangles.shape, 2):
+        raise FaceModelError(f"The UVs have the shape {triangle_uv.shape}.", f"They must be {(*triangles.shape, 2)}.")
+    vertex = triangles.reshape(-1).astype(np.int64)
+    uv = np.ascontiguousarray(triangle_uv.reshape(-1, 2), np.float32)
     # Equal floats have equal bits here: the corners of one island are copies of one number. Adding 0 turns -0 into 0.
     bits = (uv + np.float32(0.0)).view(np.int32)
     keys = np.column_stack([vertex, bits])
     _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    return RenderMesh(vertex[first].astype(np.int32), inverse.reshape(-1, 3).astype(np.int32), uv[first])
+    return SplitMesh(vertex[first], inverse.reshape(-1, 3).astype(np.int32), uv[first])
 
 
 def vertex_normals(vertices: FloatArray, triangles: IntArray) -> FloatArray:
@@ -88,16 +83,3 @@ def edges(quads: IntArray) -> IntArray:
         rows.append(np.stack([polygons, np.roll(polygons, -1, 1)], -1).reshape(-1, 2))
     found: IntArray = np.unique(np.sort(np.concatenate(rows), 1), axis=0).astype(np.int32)
     return found
-
-
-def vertex_adjacency(quads: IntArray, vertex_count: int) -> tuple[IntArray, IntArray]:
-    """Neighbours along edges as compressed rows: those of vertex v are ``neighbours[start[v]:start[v + 1]]``, ascending.
-
-    Returns:
-        start (V + 1,) int32 and neighbours (2 E,) int32.
-    """
-    pairs = edges(quads)
-    both = np.concatenate([pairs, pairs[:, ::-1]])
-    both = both[np.lexsort((both[:, 1], both[:, 0]))]
-    start = np.searchsorted(both[:, 0], np.arange(vertex_count + 1))
-    return start.astype(np.int32), both[:, 1].astype(np.int32)

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import RenderError
+from ..faces.topology import split_at_seams
 from ..scene.light import latlong_to_direction, mitsuba_envmap, sh_basis
-from .path import Surface, make_mesh, make_sensor, split_at_seams
+from .path import Surface, make_mesh, make_sensor
 from .skin_bsdf import skin_description
 from .variant import activate
 

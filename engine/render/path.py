@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..faces.topology import split_at_seams
 from ..scene.light import Light, mitsuba_envmap
 from .skin_bsdf import skin_description
 from .transfer import _nothing
@@ -47,30 +48,6 @@ class Rendering:
 
     image: FloatArray
     coverage: FloatArray
-
-
-@dataclass(frozen=True)
-class SplitMesh:
-    """A mesh whose vertices are split where its UV layout is cut, for programs that want one UV per vertex.
-
-    Attributes:
-        source: (S,) int64, the vertex that each split vertex was.
-        triangles: (T, 3) int32 rows of split vertices.
-        uv: (S, 2) float32, v upwards.
-    """
-
-    source: NDArray[np.int64]
-    triangles: NDArray[np.int32]
-    uv: FloatArray
-
-
-def split_at_seams(triangles: NDArray[Any], triangle_uv: NDArray[Any]) -> SplitMesh:
-    """The mesh of ``triangles`` (T, 3) with one vertex for each pair of vertex and UV; ``triangle_uv`` is (T, 3, 2)."""
-    corner = np.asarray(triangles, np.int64).reshape(-1)
-    uv = np.asarray(triangle_uv, np.float32).reshape(-1, 2)
-    key = np.stack([corner.astype(np.float64), uv[:, 0], uv[:, 1]], 1)
-    _, first, inverse = np.unique(key, axis=0, return_index=True, return_inverse=True)
-    return SplitMesh(corner[first], inverse.reshape(-1, 3).astype(np.int32), uv[first])
 
 
 def vertex_normals(vertices: NDArray[Any], triangles: NDArray[Any]) -> FloatArray:

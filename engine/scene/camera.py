@@ -65,8 +65,3 @@ class Camera:
             cx=(self.cx - left) * scale,
             cy=(self.cy - top) * scale,
         )
-
-
-def focal_px_from_35mm(equivalent_mm: float, width: int, height: int) -> float:
-    """Pixels of a 35 mm equivalent focal length, which compares image diagonals."""
-    return equivalent_mm * float(np.hypot(width, height)) / FULL_FRAME_DIAGONAL_MM

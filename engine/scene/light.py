@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import EngineError, OutputError
+from ..errors import EngineError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -186,37 +185,3 @@ def mitsuba_envmap(image: NDArray[Any]) -> dict[str, Any]:
     rows = np.tensordot(mitsuba_rows(len(image)), np.asarray(image, np.float32), 1)
     turn = mi.ScalarTransform4f().rotate([0, 1, 0], 90)
     return {"type": "envmap", "bitmap": mi.Bitmap(np.ascontiguousarray(rows)), "to_world": turn}
-
-
-def write_exr(path: Path, image: NDArray[Any]) -> None:
-    """Write linear RGB (H, W, 3) as 32-bit float OpenEXR. Mitsuba's variant must be set.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    import mitsuba as mi
-
-    try:
-        # Mitsuba writes through its own file stream, whose failures tell less than the system's.
-        with Path(path).open("wb"):
-            pass
-        mi.Bitmap(np.ascontiguousarray(image, np.float32)).write(str(path), mi.Bitmap.FileFormat.OpenEXR)
-    except (OSError, RuntimeError) as error:
-        raise OutputError(
-            f"{Path(path).name} cannot be written: {error}.", "Choose another folder, or free space."
-        ) from error
-
-
-def read_exr(path: Path) -> FloatArray:
-    """(H, W, 3) float32 linear RGB of an OpenEXR file. Mitsuba's variant must be set.
-
-    Raises:
-        EngineError: the file is not there or is no OpenEXR image.
-    """
-    import mitsuba as mi
-
-    try:
-        bitmap = mi.Bitmap(str(path)).convert(mi.Bitmap.PixelFormat.RGB, mi.Struct.Type.Float32, False)
-    except (OSError, RuntimeError) as error:
-        raise EngineError(f"{Path(path).name} cannot be read: {error}.", "Choose an OpenEXR image.") from error
-    return np.array(bitmap, np.float32)

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import numpy as np
 from nextgenface.engine.render.path import render
 from nextgenface.engine.render.variant import activate
+from nextgenface.engine.results.images import save_exr
 from nextgenface.engine.scene.camera import Camera
-from nextgenface.engine.scene.light import Light, latlong_directions, write_exr
+from nextgenface.engine.scene.light import Light, latlong_directions
 
 SIZE = 48
 SAMPLES = 1024
@@ -69,7 +70,7 @@ def main(folder):
     surface = SimpleNamespace(triangles=triangles, triangle_uv=np.full((len(triangles), 3, 2), 0.5, np.float32))
     camera = Camera(SIZE, SIZE, 150.0, SIZE / 2, SIZE / 2, np.eye(3), np.array([0.0, 0.0, -600.0]))
     environment = light()
-    write_exr(folder / "light.exr", environment)
+    save_exr(folder / "light.exr", environment)
     pictures = []
     for colour, specular, roughness in SKINS:
         flat = np.broadcast_to(np.array(colour, np.float32), (2, 2, 3))

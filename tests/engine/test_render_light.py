@@ -1,10 +1,9 @@
-"""The light as Mitsuba shows it, and as it is written."""
+"""The light as Mitsuba shows it."""
 
 import numpy as np
 import pytest
-from nextgenface.engine.errors import EngineError, OutputError
 from nextgenface.engine.render.variant import activate
-from nextgenface.engine.scene.light import latlong_directions, mitsuba_envmap, read_exr, sh_basis, write_exr
+from nextgenface.engine.scene.light import latlong_directions, mitsuba_envmap, sh_basis
 from render_scenes import unit
 
 pytestmark = pytest.mark.engine
@@ -46,22 +45,6 @@ def test_mitsuba_interpolates_as_blender_does():
 
 def directions_elevation(row, height=6):
     return np.pi * (0.5 - (row + 0.5) / height)
-
-
-def test_exr_keeps_the_light_as_it_is(tmp_path):
-    activate()
-    image = np.random.default_rng(2).random((4, 8, 3)).astype(np.float32) * 100.0
-    write_exr(tmp_path / "light.exr", image)
-    assert np.array_equal(read_exr(tmp_path / "light.exr"), image)
-
-
-def test_files_that_fail_are_told(tmp_path):
-    activate()
-    with pytest.raises(OutputError, match=r"light\.exr"):
-        write_exr(tmp_path / "missing" / "light.exr", np.zeros((2, 4, 3)))
-    (tmp_path / "text.exr").write_text("no image")
-    with pytest.raises(EngineError, match=r"text\.exr"):
-        read_exr(tmp_path / "text.exr")
 
 
 def test_torch_and_numpy_have_the_same_harmonics():

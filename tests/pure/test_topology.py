@@ -1,11 +1,11 @@
-"""Polygons, seams, normals and neighbours."""
+"""Polygons, seams, normals and edges."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from nextgenface.engine.errors import FaceModelError
-from nextgenface.engine.faces.topology import edges, split_at_seams, split_quads, vertex_adjacency, vertex_normals
+from nextgenface.engine.faces.topology import edges, split_at_seams, split_quads, vertex_normals
 
 # Two quads side by side and a triangle on top of the second: vertices 0 1 2 below, 3 4 5 above, 6 at the top.
 MIXED = np.array([[0, 1, 4, 3], [1, 2, 5, 4], [4, 5, 6, -1]], np.int32)
@@ -38,17 +38,18 @@ def test_a_vertex_is_split_only_where_its_uvs_differ():
     uv[0] = [[0, 0], [0.5, 0], [0.5, 0.5], [0, 0.5]]
     uv[1] = [[0.5, 0], [1, 0], [1, 0.5], [0.5, 0.5]]
     uv[2, :3] = [[0.5, 0.9], [1, 0.5], [0.75, 1]]  # a seam at vertex 4 only
-    mesh = split_at_seams(MIXED, uv)
-    assert np.bincount(mesh.vertex).tolist() == [1, 1, 1, 1, 2, 1, 1]
     triangles, face, corner = split_quads(MIXED)
-    assert (mesh.vertex[mesh.triangles] == triangles).all()
+    mesh = split_at_seams(triangles, uv[face[:, None], corner])
+    assert np.bincount(mesh.source).tolist() == [1, 1, 1, 1, 2, 1, 1]
+    assert (mesh.source[mesh.triangles] == triangles).all()
     assert (mesh.uv[mesh.triangles] == uv[face[:, None], corner]).all()
 
 
 def test_negative_zero_is_no_seam():
-    uv = np.zeros((3, 4, 2), np.float32)
-    uv[1] = -0.0
-    assert len(split_at_seams(MIXED, uv).vertex) == 7
+    triangles, _, _ = split_quads(MIXED)
+    uv = np.zeros((len(triangles), 3, 2), np.float32)
+    uv[2] = -0.0
+    assert len(split_at_seams(triangles, uv).source) == 7
 
 
 def test_normals_of_a_cube_point_along_its_diagonals():
@@ -65,15 +66,12 @@ def test_a_vertex_without_a_triangle_has_no_normal():
     assert normals.tolist() == [[0, 0, 1], [0, 0, 1], [0, 0, 1], [0, 0, 0]]
 
 
-def test_edges_and_neighbours():
+def test_every_edge_is_found_once():
     assert edges(MIXED).tolist() == [[0, 1], [0, 3], [1, 2], [1, 4], [2, 5], [3, 4], [4, 5], [4, 6], [5, 6]]
-    start, neighbours = vertex_adjacency(MIXED, 8)
-    rows = [neighbours[start[v] : start[v + 1]].tolist() for v in range(8)]
-    assert rows == [[1, 3], [0, 2, 4], [1, 5], [0, 4], [1, 3, 5, 6], [2, 4, 6], [4, 5], []]
 
 
 def test_wrong_shapes_are_told():
     with pytest.raises(FaceModelError, match="shape"):
         split_quads(MIXED[:, :3])
     with pytest.raises(FaceModelError, match="UVs"):
-        split_at_seams(MIXED, np.zeros((2, 4, 2), np.float32))
+        split_at_seams(MIXED[:, :3], np.zeros((2, 3, 2), np.float32))

@@ -64,9 +64,10 @@ def mirror_error(mesh_quads, mirror, uv):
 
 def islands(quads, uv):
     """(T,) the island of each triangle, and the triangles' UVs (T, 3, 2)."""
-    seams = split_at_seams(quads, uv)
+    triangles, face, corner = split_quads(quads)
+    seams = split_at_seams(triangles, uv[face[:, None], corner])
     first, second = seams.triangles[:, :2].ravel(), seams.triangles[:, 1:].ravel()
-    shape = (len(seams.vertex),) * 2
+    shape = (len(seams.source),) * 2
     label = connected_components(coo_matrix((np.ones(len(first)), (first, second)), shape=shape), directed=False)[1]
     return label[seams.triangles[:, 0]], seams.uv[seams.triangles].astype(np.float64)
 
