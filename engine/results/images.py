@@ -51,14 +51,14 @@ def save_data(path: Path, values: NDArray[Any], bits: int = 8) -> None:
 def save_exr(path: Path, image: NDArray[Any]) -> None:
     """Write (H, W, 3) linear light, Rec. 709, as a 32-bit float OpenEXR file.
 
-    Mitsuba's writer is used because Mitsuba is in the process anyway; it needs no variant.
+    Mitsuba's encoder is used because Mitsuba is in the process anyway; it needs no variant. Python writes the bytes:
+    Mitsuba's own errors (no such folder, a full disk) are no OSErrors.
     """
     import mitsuba as mi
 
-    bitmap = mi.Bitmap(np.ascontiguousarray(image, np.float32))
-    with path.open("wb"):  # Mitsuba's own error for a folder that cannot be written is no OSError.
-        pass
-    bitmap.write(str(path))
+    stream = mi.MemoryStream()
+    mi.Bitmap(np.ascontiguousarray(image, np.float32)).write(stream, mi.Bitmap.FileFormat.OpenEXR)
+    path.write_bytes(stream.raw_buffer())
 
 
 def load_exr(path: Path) -> NDArray[np.float32]:
