@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from ..faces.model import FaceModel
 from ..render.path import render
 from ..reporter import Reporter
+from ..scene.camera import Camera
 from ..scene.colour import linear_to_srgb
 from ..scene.light import Light
 from ..settings import Settings
-from .atlas import make_atlas
+from .atlas import Atlas, make_atlas
+from .eyes import SIDES, TYPICAL_IRIS, TYPICAL_SCLERA, find_eyeball, paint_eye
 from .fill import pad
 from .photometric import View
 
@@ -27,9 +29,13 @@ PREVIEW_MAP = 256
 class StatisticalPreview:
     """Shows the head with the reflectance of stage 2 over the photo."""
 
-    def __init__(self, model: FaceModel, view: View, settings: Settings, reporter: Reporter) -> None:
-        self.model, self.reporter = model, reporter
+    def __init__(
+        self, model: FaceModel, view: View, irises: FloatImage, settings: Settings, reporter: Reporter
+    ) -> None:
+        """``irises`` (2, 2) are the pixels of both irises' centres in ``view``."""
+        self.model, self.reporter, self.irises = model, reporter, irises
         self.view = view.scaled(min(1.0, PREVIEW_SIZE / max(view.image.shape[:2])))
+        self.full_width = view.image.shape[1]
         self.wanted = settings.preview_every > 0
         self.atlas = make_atlas(model, PREVIEW_MAP) if self.wanted else None
 
@@ -39,9 +45,9 @@ class StatisticalPreview:
         """
         if self.atlas is None:
             return
-        maps = pad(self.atlas.image(self.atlas.interpolate(self.model, fields)), self.atlas.known)
         height, width = self.view.image.shape[:2]
         camera = view.camera.cropped(0.0, 0.0, width, height, width / view.image.shape[1])
+        maps = self._maps(self.atlas, vertices, fields, camera)
         picture = render(
             vertices,
             self.model,
@@ -56,6 +62,18 @@ class StatisticalPreview:
         )
         shown = np.dstack([picture.image, picture.coverage]).astype(np.float32)
         self.reporter.preview(small(over(shown, self.view.image, 1.0)))
+
+    def _maps(self, atlas: Atlas, vertices: FloatImage, fields: FloatImage, camera: Camera) -> FloatImage:
+        """(S, S, 5) the fields as maps, with typical eyes that look where the photo's do."""
+        texels = atlas.interpolate(self.model, fields)
+        place = atlas.interpolate(self.model, vertices)
+        irises = (self.irises * (camera.width / self.full_width)).astype(np.float32)
+        for side in SIDES:
+            ball = find_eyeball(self.model, vertices, side, camera, irises)
+            chosen = atlas.is_part(side)
+            share = ball.angle(place[chosen]) / ball.iris_angle
+            texels[chosen, :3] = paint_eye(share, np.array(TYPICAL_IRIS), np.array(TYPICAL_SCLERA))
+        return pad(atlas.image(texels), atlas.known)
 
 
 def over(picture: FloatImage, photo: FloatImage, share: float) -> FloatImage:

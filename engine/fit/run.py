@@ -35,6 +35,8 @@ CORRECTIONS = 2
 CORRECTION_SCALE = 0.5
 CORRECTION_SAMPLES = 64
 OVERLAY_SHARE = 0.75
+# MediaPipe's points at the centres of both irises.
+IRISES = (468, 473)
 
 
 class Run:
@@ -83,7 +85,8 @@ class Run:
         seen = Observation(
             view, points, first.identity.astype(np.float32), first.photos[0].expression.astype(np.float32)
         )
-        show = StatisticalPreview(self.model, view, self.settings, self.reporter)
+        irises = crop.from_photo(self.prepared.face.points[list(IRISES)])[:, :2]
+        show = StatisticalPreview(self.model, view, irises, self.settings, self.reporter)
         return fit_statistical(self.model, seen, self.settings, self.reporter, show)
 
     def _view(self, second: Stage2Result) -> View:
@@ -92,7 +95,7 @@ class Run:
     def _map_problem(self, second: Stage2Result) -> MapProblem:
         prepared = self.prepared
         camera = prepared.detail.camera(photo_camera(second.camera, prepared.crop, prepared.photo))
-        irises = prepared.detail.from_photo(prepared.face.points[[468, 473]])[:, :2]
+        irises = prepared.detail.from_photo(prepared.face.points[list(IRISES)])[:, :2]
         balls = {side: find_eyeball(self.model, second.vertices, side, camera, irises) for side in SIDES}
         detail = View(prepared.detail.linear, prepared.detail_mask, camera)
         return MapProblem(self.model, second, detail, prepared.detail_eyes, balls, self.settings, self.reporter)

@@ -191,7 +191,8 @@ def refine_maps(
     ``tick`` is called with step, steps and loss.
     """
     sizes = _pyramid(size)
-    steps = [max(1, round(share * settings.stage3_iterations)) for share in STEP_SHARES[-len(sizes) :]]
+    shares = STEP_SHARES[: len(sizes)]
+    steps = [max(1, round(share / sum(shares) * settings.stage3_iterations)) for share in shares]
     weights = Weights.of(settings)
     texels = texels_at(sizes[0])
     maps = Maps(torch.zeros(5, sizes[0], sizes[0]))
