@@ -318,16 +318,3 @@ def _ending(code: int | None) -> tuple[str, str]:
         name = ""
     remedy = _MEMORY if name == "SIGKILL" else _RESTART
     return f"signal {-code}{f', {name}' if name else ''}", remedy
-
-
-def wait_for_end(worker: WorkerProcess, job: str, seconds: float) -> list[Message]:
-    """All messages until ``job``'s final one, which is the last; fewer if ``seconds`` pass. For tests and scripts."""
-    until = time.monotonic() + seconds
-    messages: list[Message] = []
-    while (left := until - time.monotonic()) > 0:
-        message = worker.wait(left)
-        if message is not None:
-            messages.append(message)
-        if isinstance(message, Done | JobCancelled | Failed) and message.job == job:
-            break
-    return messages

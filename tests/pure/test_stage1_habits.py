@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,27 +10,19 @@ import pytest
 pytest.importorskip("cv2")
 pytest.importorskip("scipy")
 
+import face_models
 from nextgenface.engine.fit import landmark_rows
 from nextgenface.engine.fit.pose import rotation_matrix
 from nextgenface.engine.fit.stage1 import fit_landmarks
 from nextgenface.engine.landmarks.habits import Habits, direction_terms, load_habits, turned
 from nextgenface.engine.reporter import SilentReporter
 from nextgenface.engine.settings import Settings
-
-
-def _beside(name):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-solver = _beside("test_stage1_solver")
+from perfect_detector import a_pose, observe
 
 
 @pytest.fixture
 def model():
-    return solver.face_models.small_model()
+    return face_models.small_model()
 
 
 @pytest.fixture
@@ -69,8 +59,8 @@ def test_errors_turn_with_the_head(habits):
 def test_known_habits_do_not_move_the_face(model, habits, monkeypatch):
     """Photos whose points have the errors give the same head as photos whose points have none, once these are known."""
     identity = np.random.default_rng(3).normal(size=6)
-    pose = solver.a_pose(yaw=0.35)
-    clean = solver.observe(model, identity, np.zeros(2), pose)
+    pose = a_pose(yaw=0.35)
+    clean = observe(model, identity, np.zeros(2), pose)
     height = landmark_rows.PhotoProblem.of(
         landmark_rows.EmbeddedModel.of(model, "mediapipe"), clean, landmark_rows.Deviations()
     ).height

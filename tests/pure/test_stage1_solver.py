@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,54 +10,17 @@ import pytest
 pytest.importorskip("cv2")
 pytest.importorskip("scipy")
 
+import face_models
 from nextgenface.engine.errors import Cancelled, PhotoError
 from nextgenface.engine.fit.boxes import boxed_minimum
 from nextgenface.engine.fit.contour import find_outline
 from nextgenface.engine.fit.landmark_rows import Deviations, EmbeddedModel, PhotoProblem
-from nextgenface.engine.fit.observations import FaceObservation
-from nextgenface.engine.fit.pose import Pose, initial_pose, project, rotation_matrix
+from nextgenface.engine.fit.pose import initial_pose, project
 from nextgenface.engine.fit.robust import huber_loss, huber_weight
 from nextgenface.engine.fit.stage1 import fit_landmarks
-from nextgenface.engine.photos.exif import Lens
 from nextgenface.engine.reporter import SilentReporter
 from nextgenface.engine.settings import Settings
-
-_spec = importlib.util.spec_from_file_location("face_models", Path(__file__).with_name("face_models.py"))
-face_models = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(face_models)
-
-WIDTH, HEIGHT = 640, 480
-FOCAL_35MM = 60.0
-POINTS = 478
-
-
-def a_pose(seed=0, *, yaw=0.2, distance=900.0, focal=1100.0):
-    rng = np.random.default_rng(seed)
-    turn = rotation_matrix(np.array([0.1, yaw, 0.15]) + rng.normal(size=3) * 0.05)
-    return Pose(turn, rng.normal(size=2) * 20, float(np.log(focal / distance)), float(np.log(focal)))
-
-
-def observe(model, identity, expression, pose, *, noise=0.0, seed=0, lens=True, outline=False):
-    """What a perfect detector sees, plus noise in pixels; contour points stay at their anchors or slide."""
-    rng = np.random.default_rng(seed)
-    embedded = EmbeddedModel.of(model, "mediapipe")
-    coefficients = np.concatenate([identity, expression])
-    points = embedded.mean + embedded.basis @ coefficients
-    if outline:
-        region = embedded.region
-        fixed = project(pose, points).pixels[embedded.embedding.contour]
-        found = find_outline(region, region.mean + region.basis @ coefficients, pose, fixed)
-        mean, basis = embedded.slid(found)
-        points = mean + basis @ coefficients
-    seen = project(pose, points)
-    result = np.zeros((POINTS, 3), np.float32)
-    count = len(points)
-    result[:count, :2] = seen.pixels + [WIDTH / 2, HEIGHT / 2] + rng.normal(size=(count, 2)) * noise
-    result[:count, 2] = seen.depth + rng.normal(size=count) * noise
-    result[count:, :2] = result[:count, :2].mean(0)
-    focal_35mm = pose.focal / (np.hypot(WIDTH, HEIGHT) / np.hypot(36, 24))
-    known = Lens(float(focal_35mm), 0.01) if lens else None
-    return FaceObservation(result, np.zeros(POINTS, np.float32), WIDTH, HEIGHT, known)
+from perfect_detector import HEIGHT, WIDTH, a_pose, observe
 
 
 def by_differences(function, count, step=1e-5):
