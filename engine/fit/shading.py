@@ -8,12 +8,10 @@ import torch
 from torch import Tensor
 
 from ..scene.light import sh_basis
-from ..scene.material import specular_albedo
+from ..scene.material import FULL_F0, specular_albedo
 
 # Factors of the clamped cosine's convolution, divided by pi, for bands 0 to 4 (Ramamoorthi and Hanrahan 2001, eq. 8).
 COSINE_FACTORS = (1.0, 2.0 / 3.0, 1.0 / 4.0, 0.0, -1.0 / 24.0)
-# Reflectance at normal incidence of a Principled BSDF with specular IOR level 1.
-FULL_F0 = 0.08
 
 
 @dataclass(frozen=True)
