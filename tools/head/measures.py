@@ -11,9 +11,9 @@ from .landmarks import part_centre, point
 from .source import Array
 
 ZHUANG = "Zhuang & Bradtmiller 2005 (NIOSH survey of 3,997 U.S. workers)"
-JESRI = "pooled review of 67 studies, PMC9029890 (2022), equal parts African, Asian, White"
+BOUHADANA = "Bouhadana et al. 2022 (pooled review of 67 studies; equal parts African, Asian, White)"
 FARKAS = "Farkas 1994, Anthropometry of the Head and Face (North American White adults)"
-WU = "Chinese adults of Hong Kong by stereophotography, BioMed Res. Int. 2013, 821428"
+JAYARATNE = "Jayaratne, Deutsch & Zwahlen 2013 (103 young Chinese adults of Hong Kong, by stereophotography)"
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,9 @@ class Survey:
         return float(np.sqrt(within + ((self.men[0] - self.women[0]) / 2) ** 2))
 
 
-# Journal of Occupational and Environmental Hygiene 2(11), 567-576, table of summary statistics.
+# Zhuang and Bradtmiller, "Head-and-Face Anthropometric Survey of U.S. Respirator Users", J. Occup. Environ. Hyg. 2(11) (2005);
+# Bouhadana et al., "Expanding the Classic Facial Canons", PRS Global Open 10(4) (2022), e4268; Jayaratne et al., "Normative
+# Findings for Periocular Anthropometric Measurements among Chinese Young Adults", BioMed Res. Int. (2013), 821428.
 SURVEYS = {
     "bizygomatic breadth": Survey((143.5, 6.9), (135.1, 6.5), ZHUANG),
     "bigonial breadth": Survey((120.4, 10.4), (110.1, 8.9), ZHUANG),
@@ -50,8 +52,8 @@ SURVEYS = {
     "interpupillary breadth": Survey((64.5, 3.6), (61.9, 3.5), ZHUANG),
     "head breadth": Survey((153.0, 6.0), (146.8, 5.6), ZHUANG),
     "head length": Survey((197.3, 7.4), (187.5, 7.2), ZHUANG),
-    "intercanthal breadth": Survey((35.4, 3.9), (35.4, 3.9), JESRI),
-    "biocular breadth": Survey((93.0, 5.6), (88.4, 3.7), WU),
+    "intercanthal breadth": Survey((35.4, 3.9), (35.4, 3.9), BOUHADANA),
+    "biocular breadth": Survey((93.0, 5.6), (88.4, 3.7), JAYARATNE),
 }
 
 
