@@ -108,7 +108,7 @@ class WorkerProcess:
                     stdout=subprocess.PIPE,
                     stderr=log,
                     env=self._env,
-                    **_own_group(),
+                    **own_group(),
                 )
         except OSError as error:
             self._ended.set()
@@ -298,8 +298,8 @@ def clean_environment(env: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in env.items() if name not in hidden} | {"PYTHONNOUSERSITE": "1"}
 
 
-def _own_group() -> dict[str, Any]:
-    """No console window, and no Ctrl-C of the starter's terminal: the starter decides what to do about that."""
+def own_group() -> dict[str, Any]:
+    """Arguments of `Popen`: no console window, and no Ctrl-C of the starter's terminal, which decides itself what to do then."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"process_group": 0}

@@ -7,7 +7,7 @@ import bpy
 
 from ..engine.errors import EngineError
 from ..engine.logs import new_log
-from ..properties.places import ROOT, engine_folder, environment_python, log_folder
+from ..properties.places import ROOT, engine_folder, engine_stamp, environment_python, log_folder
 from .engine_setup import EngineSetup, find_python, steps
 from .pump import PumpMixin, redraw_panels
 from .reconstruct import need_python
@@ -77,7 +77,7 @@ class NEXTGENFACE_OT_check_engine(PumpMixin, bpy.types.Operator):
 
 
 class NEXTGENFACE_OT_setup_engine(PumpMixin, bpy.types.Operator):
-    """Download the engine's packages (about 1.5 GB) into a private folder that only this add-on uses"""
+    """Download the engine's packages (2 GB or more) into a private folder that only this add-on uses"""
 
     bl_idname = "nextgenface.setup_engine"
     bl_label = "Set Up Engine"
@@ -118,7 +118,7 @@ class NEXTGENFACE_OT_setup_engine(PumpMixin, bpy.types.Operator):
         folder = engine_folder()
         folder.parent.mkdir(parents=True, exist_ok=True)
         commands = steps(python, folder, environment_python(folder), ROOT / "wheels")
-        setup.current = EngineSetup(commands, folder, new_log(log_folder()))
+        setup.current = EngineSetup(commands, folder, new_log(log_folder()), engine_stamp())
         setup.current.start()
         return True
 

@@ -13,9 +13,12 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..engine.client import clean_environment
+from ..engine.client import clean_environment, own_group
 
+# In the folder once all went well; what it says is up to the caller.
 COMPLETE = "complete"
+# Names a package index that has PyTorch's CPU builds; tools/setup_engine.py takes it too.
+TORCH_INDEX = "NEXTGENFACE_TORCH_INDEX"
 # MediaPipe's last version with models has wheels up to this Python.
 WANTED = (3, 11)
 
@@ -39,9 +42,11 @@ def steps(python: Path, folder: Path, environment: Path, wheels: Path) -> list[t
     """What is run, each with a title for the panel. ``environment`` is the new environment's interpreter."""
     pip = [str(environment), "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
     pip += ["--progress-bar", "off"]
+    index = os.environ.get(TORCH_INDEX)
+    more = ["--extra-index-url", index] if index else []
     return [
         ("Making a private Python", [str(python), "-I", "-m", "venv", "--clear", str(folder)]),
-        ("Installing the engine's packages", [*pip, "-r", str(wheels / "engine.txt")]),
+        ("Installing the engine's packages", [*pip, *more, "-r", str(wheels / "engine.txt")]),
         ("Installing MediaPipe", [*pip, "--no-deps", "-r", str(wheels / "mediapipe.txt")]),
     ]
 
@@ -49,13 +54,14 @@ def steps(python: Path, folder: Path, environment: Path, wheels: Path) -> list[t
 class EngineSetup:
     """Runs the steps one after the other in a thread; the panel reads the public attributes."""
 
-    def __init__(self, commands: Sequence[tuple[str, list[str]]], folder: Path, log: Path) -> None:
+    def __init__(self, commands: Sequence[tuple[str, list[str]]], folder: Path, log: Path, stamp: str = "") -> None:
+        """Nothing is started yet. ``stamp`` is what `COMPLETE` in ``folder`` says at the end; all output goes to ``log``."""
         self.title, self.line, self.message = "", "", ""
         self.number, self.count = 0, len(commands)
         self.log = log
         self.running = True
         self.ok = False
-        self._commands, self._folder = commands, folder
+        self._commands, self._folder, self._stamp = commands, folder, stamp
         self._process: subprocess.Popen[str] | None = None
         self._cancelled = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine_setup", daemon=True)
@@ -79,7 +85,7 @@ class EngineSetup:
         try:
             self.ok = all(self._step(number, *step) for number, step in enumerate(self._commands))
             if self.ok:
-                (self._folder / COMPLETE).touch()
+                (self._folder / COMPLETE).write_text(self._stamp, encoding="utf-8")
                 self.message = "The engine is set up."
         except OSError as error:
             self.ok, self.message = False, f"The engine could not be set up: {error}."
@@ -98,7 +104,7 @@ class EngineSetup:
         with self.log.open("a", encoding="utf-8") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                text=True, encoding="utf-8", errors="replace", env=clean_environment(os.environ), **_own_group(),
+                text=True, encoding="utf-8", errors="replace", env=clean_environment(os.environ), **own_group(),
             )  # fmt: skip
             assert self._process.stdout is not None
             if self._cancelled.is_set():
@@ -112,12 +118,6 @@ class EngineSetup:
         errors = [line for line in last if "error" in line.lower()] or list(last)
         self.message = "Cancelled." if self._cancelled.is_set() else f"{title} failed. {errors[-1] if errors else ''}"
         return False
-
-
-def _own_group() -> dict[str, int]:
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NO_WINDOW}
-    return {"process_group": 0}
 
 
 def _end(process: subprocess.Popen[str]) -> None:

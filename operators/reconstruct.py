@@ -29,7 +29,10 @@ def need_python(context: bpy.types.Context) -> Path:
     if python is None:
         raise EngineError(f"{NO_ENGINE}.", "Press Set Up Engine, or choose a Python in the add-on's preferences.")
     if not python.is_file():
-        raise EngineError(f"There is no Python at '{python}'.", "Choose another one in the add-on's preferences.")
+        raise EngineError(
+            f"There is no Python at '{python}'.",
+            "Press Set Up Engine, or choose another one in the add-on's preferences.",
+        )
     return python
 
 

@@ -57,7 +57,7 @@ def _draw_photo(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row.prop(chosen, "preset", text="")
     if engine_python(chosen_python(context)) is None:
         box = layout.box()
-        draw_wrapped(box, context, "First, the engine: about 1.5 GB of packages, for this add-on only.", "INFO")
+        draw_wrapped(box, context, "First, the engine: 2 GB or more of packages, for this add-on only.", "INFO")
         draw_engine(box, context)
         return
     button = layout.row()

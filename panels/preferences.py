@@ -10,7 +10,7 @@ import bpy
 
 from ..operators.engine import setup
 from ..operators.session import session
-from ..properties.places import ROOT_PACKAGE, engine_python, log_folder
+from ..properties.places import ROOT_PACKAGE, engine_python, is_outdated, log_folder
 from ..properties.preferences import EnginePreferences, chosen_python
 from .text import draw_wrapped
 
@@ -34,6 +34,8 @@ def draw_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Which Python runs the engine, the buttons, and what they found."""
     python = engine_python(chosen_python(context))
     draw_wrapped(layout, context, f"Python: {python}" if python else "The engine is not set up yet.", "CONSOLE")
+    if python and is_outdated(python):
+        draw_wrapped(layout, context, "It was set up for another version of this add-on: set it up again.", "ERROR")
     if setup.is_running():
         _draw_setup(layout, context)
         return

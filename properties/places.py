@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ import bpy
 ROOT_PACKAGE = __package__.rpartition(".")[0]
 ROOT = Path(__file__).resolve().parents[1]
 ENGINE_PYTHON_VARIABLE = "NEXTGENFACE_ENGINE_PYTHON"
+ENGINE_LISTS = ("engine.txt", "mediapipe.txt")
 
 
 def user_folder(name: str) -> Path:
@@ -26,6 +29,19 @@ def user_folder(name: str) -> Path:
 def engine_folder() -> Path:
     """The private environment that "Set Up Engine" makes."""
     return user_folder("engine")
+
+
+@functools.cache
+def engine_stamp() -> str:
+    """Changes with the packages that the engine of this version of the add-on needs."""
+    return hashlib.sha256(b"".join((ROOT / "wheels" / name).read_bytes() for name in ENGINE_LISTS)).hexdigest()
+
+
+def is_outdated(python: Path) -> bool:
+    """Whether ``python`` is the private environment's, and that was made for another version of the add-on."""
+    private = engine_folder()
+    mark = private / "complete"
+    return python == environment_python(private) and mark.is_file() and mark.read_text("utf-8") != engine_stamp()
 
 
 def log_folder() -> Path:

@@ -7,7 +7,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from nextgenface.operators.engine_setup import COMPLETE, EngineSetup, find_python, steps
+from nextgenface.operators.engine_setup import COMPLETE, TORCH_INDEX, EngineSetup, find_python, steps
+from nextgenface.properties import places
 
 pytestmark = pytest.mark.blender
 
@@ -32,6 +33,28 @@ def test_a_whole_set_up_is_marked(tmp_path):
     assert not setup.running
     assert (folder / COMPLETE).is_file()
     assert (tmp_path / "setup.log").read_text(encoding="utf-8") == "made\nsecond\n"
+
+
+def test_an_engine_of_another_version_is_known(tmp_path, monkeypatch):
+    folder = tmp_path / "engine"
+    folder.mkdir()
+    monkeypatch.setattr(places, "engine_folder", lambda: folder)
+    monkeypatch.delenv("NEXTGENFACE_ENGINE_PYTHON", raising=False)
+    python = places.environment_python(folder)
+    (folder / COMPLETE).write_text(places.engine_stamp(), encoding="utf-8")
+    assert places.engine_python("") == python
+    assert not places.is_outdated(python)
+    (folder / COMPLETE).write_text("of another version", encoding="utf-8")
+    assert places.is_outdated(python)
+    assert not places.is_outdated(Path(sys.executable)), "somebody's own Python is their own affair"
+
+
+def test_an_index_of_smaller_builds_is_used(monkeypatch):
+    monkeypatch.setenv(TORCH_INDEX, "some-index")
+    python = Path(sys.executable)
+    engine, mediapipe = (command for title, command in steps(python, Path("e"), python, Path("w")) if "Inst" in title)
+    assert "some-index" in engine
+    assert "some-index" not in mediapipe
 
 
 def test_a_step_that_fails_is_told_and_leaves_nothing(tmp_path):
