@@ -15,11 +15,13 @@ IRIS_RADIUS_MM = 5.85
 PUPIL_SHARE = 0.36
 PUPIL_ALBEDO = 0.01
 TYPICAL_IRIS = (0.075, 0.045, 0.028)
-TYPICAL_SCLERA = (0.60, 0.54, 0.49)
+# Below the albedo of a bare sclera: lashes and lid shade it, which the mesh has not.
+TYPICAL_SCLERA = (0.46, 0.41, 0.38)
 SIDES = ("eye_left", "eye_right")
-# Wet surfaces: nearly mirror-like, with the reflectance of water and cornea (n = 1.376: F0 = 0.025 = 0.08 x 0.31).
-EYE_SPECULAR = 0.31
-EYE_ROUGHNESS = 0.2
+# A wet eye mirrors with F0 = 0.025 (cornea, n = 1.376), level 0.31. But a light of nine bands smears a lamp over 25
+# degrees, and mirrored so strongly it would lie on the whole iris as a grey veil, where the photo has one small catchlight.
+EYE_SPECULAR = 0.06
+EYE_ROUGHNESS = 0.15
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def eye_colours(
     """
     iris = _median(albedo, weight * ((share > 0.5) & (share < 0.85)), TYPICAL_IRIS)
     sclera = _median(albedo, weight * ((share > 1.2) & (share < 2.0)), TYPICAL_SCLERA)
-    return _within(iris, TYPICAL_IRIS, 0.35, 3.0), _within(sclera, TYPICAL_SCLERA, 0.7, 1.2)
+    return _within(iris, TYPICAL_IRIS, 0.35, 3.0), _within(sclera, TYPICAL_SCLERA, 0.6, 1.3)
 
 
 def _median(
