@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..engine.client import clean_environment, own_group
@@ -19,6 +19,8 @@ from ..engine.client import clean_environment, own_group
 COMPLETE = "complete"
 # Names a package index that has PyTorch's CPU builds; tools/setup_engine.py takes it too.
 TORCH_INDEX = "NEXTGENFACE_TORCH_INDEX"
+# What pip said last, for the reason of a failure.
+LINES_KEPT = 8
 # MediaPipe's last version with models has wheels up to this Python.
 WANTED = (3, 11)
 
@@ -100,7 +102,7 @@ class EngineSetup:
             self.message = "Cancelled."
             return False
         self.number, self.title = number, title
-        last: collections.deque[str] = collections.deque(maxlen=5)
+        last: collections.deque[str] = collections.deque(maxlen=LINES_KEPT)
         with self.log.open("a", encoding="utf-8") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -115,9 +117,17 @@ class EngineSetup:
                 last.append(self.line)
         if self._process.wait() == 0:
             return True
-        errors = [line for line in last if "error" in line.lower()] or list(last)
-        self.message = "Cancelled." if self._cancelled.is_set() else f"{title} failed. {errors[-1] if errors else ''}"
+        self.message = "Cancelled." if self._cancelled.is_set() else f"{title} failed. {reason_of(last)}".strip()
         return False
+
+
+def reason_of(lines: Iterable[str]) -> str:
+    """The one of pip's last ``lines`` that says why it failed; where it could not connect, it names a package instead."""
+    lines = list(lines)
+    if any(sign in line for line in lines for sign in ("connection broken", "Could not fetch URL")):
+        return "The package index could not be reached. Check the connection, then try again."
+    errors = [line for line in lines if "error" in line.lower()] or lines
+    return errors[-1] if errors else ""
 
 
 def _end(process: subprocess.Popen[str]) -> None:

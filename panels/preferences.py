@@ -50,6 +50,9 @@ def draw_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         layout.prop(addon.preferences, "engine_python", text="", placeholder="Or choose a Python that has it")
     if setup.current is not None and setup.current.message:
         draw_wrapped(layout, context, setup.current.message, "INFO" if setup.current.ok else "ERROR")
+        if not setup.current.ok:
+            button = layout.operator("nextgenface.open_file", text="Open Log", icon="TEXT")
+            button.path, button.what = str(setup.current.log), f"the log of the set-up, {setup.current.log}"
     _draw_check(layout, context)
 
 

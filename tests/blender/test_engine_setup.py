@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from nextgenface.operators.engine_setup import COMPLETE, TORCH_INDEX, EngineSetup, find_python, steps
+from nextgenface.operators.engine_setup import COMPLETE, TORCH_INDEX, EngineSetup, find_python, reason_of, steps
 from nextgenface.properties import places
 
 pytestmark = pytest.mark.blender
@@ -64,6 +64,16 @@ def test_a_step_that_fails_is_told_and_leaves_nothing(tmp_path):
     assert setup.message == "Step 1 failed. ERROR: no space"
     assert not folder.exists()
     assert "never" not in (tmp_path / "setup.log").read_text(encoding="utf-8")
+
+
+def test_a_lost_connection_is_told_as_one():
+    lines = [
+        "WARNING: Retrying after connection broken by 'SSLError'",
+        "ERROR: No matching distribution found for numpy",
+    ]
+    assert "could not be reached" in reason_of(lines)
+    assert reason_of(["ERROR: no space", "more"]) == "ERROR: no space"
+    assert reason_of([]) == ""
 
 
 def test_cancel_ends_the_step_and_leaves_nothing(tmp_path):
