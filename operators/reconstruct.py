@@ -154,6 +154,9 @@ class NEXTGENFACE_OT_reconstruct(PumpMixin, bpy.types.Operator):
         others = in_the_way(scene, bpy.data.collections[built.collection])
         session.finish(built.collection, summary_of(built), others)
         self.report({"INFO"}, f"{built.collection}: {session.status.summary}")
+        if others and bpy.app.background:
+            # With a window the panel says so, beside the button that hides them.
+            self.report({"WARNING"}, f"In the way or adding light: {', '.join(others)}")
         return {"FINISHED"}
 
     def _fail(self, message: str, remedy: str) -> set[str]:

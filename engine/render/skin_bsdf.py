@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from typing import Any
 
 from ..scene.material import (
@@ -30,93 +31,119 @@ def register(variant: str) -> type[Any]:
 
     The plugin takes three textures in [0, 1]: ``diffuse`` (linear base colour), ``specular`` (Specular IOR Level), ``roughness``.
     """
-    import drjit as dr
     import mitsuba as mi
 
+    # Mitsuba's base class is there only once a variant is set. All that it computes is in `_Skin`.
     class SkinBSDF(mi.BSDF):
-        """See the module; local directions, ``wi`` towards the viewer, ``wo`` towards the light."""
-
         def __init__(self, props: Any) -> None:
             mi.BSDF.__init__(self, props)
-            self.diffuse: Any = props["diffuse"]
-            self.specular: Any = props["specular"]
-            self.roughness: Any = props["roughness"]
+            self.skin = _Skin(props["diffuse"], props["specular"], props["roughness"], _albedo_texture())
             front = mi.BSDFFlags.FrontSide | mi.BSDFFlags.SpatiallyVarying
             self.m_components = [mi.BSDFFlags.DiffuseReflection | front, mi.BSDFFlags.GlossyReflection | front]
             self.m_flags = self.m_components[0] | self.m_components[1]
-            self.table = _albedo_texture()
 
         def traverse(self, callback: Any) -> None:
             for name in ("diffuse", "specular", "roughness"):
-                callback.put(name, getattr(self, name), mi.ParamFlags.Differentiable)
-
-        def _surface(self, si: Any, active: Any) -> tuple[Any, Any, Any, Any]:
-            """Base colour, F0, alpha and E at a hit."""
-            colour = self.diffuse.eval(si, active)
-            level = self.specular.eval_1(si, active)
-            roughness = dr.clip(self.roughness.eval_1(si, active), LEAST_ROUGHNESS, 1.0)
-            f0 = dr.maximum(f0_of_level(level), LEAST_F0)
-            place: Any = mi.Point3f(dr.sqrt(dr.clip(level, LEAST_F0, 1.0)), roughness, si.wi.z)
-            size = mi.Vector3f(TABLE_SHAPE[2], TABLE_SHAPE[1], TABLE_SHAPE[0])
-            albedo = self.table.eval((place * (size - 1.0) + 0.5) / size, active)[0]
-            return colour, f0, roughness * roughness, albedo
-
-        def _share(self, colour: Any, albedo: Any) -> Any:
-            """Probability of sampling the specular lobe."""
-            body = (1.0 - albedo) * dr.mean(colour)
-            share = dr.detach(albedo / dr.maximum(albedo + body, 1e-6))
-            return dr.clip(share, LEAST_SPECULAR_SHARE, MOST_SPECULAR_SHARE)
-
-        def _usable(self, si: Any, wo: Any, active: Any) -> Any:
-            """Both directions over the shading normal, the light also over the facet, as in Cycles."""
-            over_facet = dr.dot(si.n, si.to_world(wo)) * dr.dot(si.n, si.sh_frame.n) > 0
-            return active & (si.wi.z > 0) & (wo.z > 0) & over_facet
+                callback.put(name, getattr(self.skin, name), mi.ParamFlags.Differentiable)
 
         def eval_pdf(self, ctx: Any, si: Any, wo: Any, active: Any = True) -> tuple[Any, Any]:
-            """BSDF times cosine to the light, and the density of `sample`."""
-            usable = self._usable(si, wo, active)
-            colour, f0, alpha, albedo = self._surface(si, active)
-            half = dr.normalize(si.wi + wo)
-            cosine_view, cosine_light = dr.maximum(si.wi.z, LEAST_COSINE), dr.maximum(wo.z, LEAST_COSINE)
-            half_cosine = dr.clip(dr.dot(si.wi, half), 0.0, 1.0)
-            density = ggx_density(half.z, alpha) / (4.0 * cosine_view)
-            lobe = fresnel(half_cosine, f0) * density * smith_g2(cosine_light, cosine_view, alpha)
-            body = (1.0 - albedo) * dr.inv_pi * wo.z
-            share = self._share(colour, albedo)
-            pdf = share * density * smith_g1(cosine_view, alpha) + (1.0 - share) * dr.inv_pi * wo.z
-            value = mi.Color3f(lobe) + colour * body
-            return dr.select(usable, value, 0.0), dr.select(usable, dr.detach(pdf), 0.0)
+            return self.skin.eval_pdf(si, wo, active)
 
         def eval(self, ctx: Any, si: Any, wo: Any, active: Any = True) -> Any:
-            return self.eval_pdf(ctx, si, wo, active)[0]
+            return self.skin.eval_pdf(si, wo, active)[0]
 
         def pdf(self, ctx: Any, si: Any, wo: Any, active: Any = True) -> Any:
-            return self.eval_pdf(ctx, si, wo, active)[1]
+            return self.skin.eval_pdf(si, wo, active)[1]
 
         def sample(self, ctx: Any, si: Any, sample1: Any, sample2: Any, active: Any = True) -> tuple[Any, Any]:
-            """A direction by the mixture of lobe and cosine, with BSDF times cosine over density."""
-            with _no_gradient():
-                colour, _, alpha, albedo = self._surface(si, active)
-                specular = sample1 < self._share(colour, albedo)
-                glossy, _, _ = sample_lobe(si.wi, alpha, (sample2.x, sample2.y))
-                wo = dr.select(specular, glossy, mi.warp.square_to_cosine_hemisphere(sample2))
-            value, pdf = self.eval_pdf(ctx, si, wo, active)
-            drawn: Any = mi.BSDFSample3f()
-            drawn.wo, drawn.pdf, drawn.eta = wo, pdf, 1.0
-            drawn.sampled_type = dr.select(
-                specular, mi.UInt32(+mi.BSDFFlags.GlossyReflection), mi.UInt32(+mi.BSDFFlags.DiffuseReflection)
-            )
-            drawn.sampled_component = dr.select(specular, mi.UInt32(1), mi.UInt32(0))
-            return drawn, dr.select(pdf > 0, value / dr.maximum(pdf, 1e-12), 0.0)
+            return self.skin.sample(si, sample1, sample2, active)
 
         def eval_diffuse_reflectance(self, si: Any, active: Any = True) -> Any:
-            return self.diffuse.eval(si, active)
+            return self.skin.diffuse.eval(si, active)
 
         def to_string(self) -> str:
             return "SkinBSDF[]"
 
     mi.register_bsdf(PLUGIN, SkinBSDF)
     return SkinBSDF
+
+
+@dataclass(frozen=True)
+class _Skin:
+    """Three textures and the table of E; local directions, ``si.wi`` towards the viewer, ``wo`` towards the light."""
+
+    diffuse: Any
+    specular: Any
+    roughness: Any
+    table: Any
+
+    def surface(self, si: Any, active: Any) -> tuple[Any, Any, Any, Any]:
+        """Base colour, F0, alpha and E at a hit."""
+        import drjit as dr
+        import mitsuba as mi
+
+        colour = self.diffuse.eval(si, active)
+        level = self.specular.eval_1(si, active)
+        roughness = dr.clip(self.roughness.eval_1(si, active), LEAST_ROUGHNESS, 1.0)
+        f0 = dr.maximum(f0_of_level(level), LEAST_F0)
+        place: Any = mi.Point3f(dr.sqrt(dr.clip(level, LEAST_F0, 1.0)), roughness, si.wi.z)
+        size = mi.Vector3f(TABLE_SHAPE[2], TABLE_SHAPE[1], TABLE_SHAPE[0])
+        albedo = self.table.eval((place * (size - 1.0) + 0.5) / size, active)[0]
+        return colour, f0, roughness * roughness, albedo
+
+    def eval_pdf(self, si: Any, wo: Any, active: Any) -> tuple[Any, Any]:
+        """BSDF times cosine to the light, and the density of `sample`."""
+        import drjit as dr
+        import mitsuba as mi
+
+        usable = _usable(si, wo, active)
+        colour, f0, alpha, albedo = self.surface(si, active)
+        half = dr.normalize(si.wi + wo)
+        cosine_view, cosine_light = dr.maximum(si.wi.z, LEAST_COSINE), dr.maximum(wo.z, LEAST_COSINE)
+        half_cosine = dr.clip(dr.dot(si.wi, half), 0.0, 1.0)
+        density = ggx_density(half.z, alpha) / (4.0 * cosine_view)
+        lobe = fresnel(half_cosine, f0) * density * smith_g2(cosine_light, cosine_view, alpha)
+        body = (1.0 - albedo) * dr.inv_pi * wo.z
+        share = _specular_share(colour, albedo)
+        pdf = share * density * smith_g1(cosine_view, alpha) + (1.0 - share) * dr.inv_pi * wo.z
+        value = mi.Color3f(lobe) + colour * body
+        return dr.select(usable, value, 0.0), dr.select(usable, dr.detach(pdf), 0.0)
+
+    def sample(self, si: Any, sample1: Any, sample2: Any, active: Any) -> tuple[Any, Any]:
+        """A direction by the mixture of lobe and cosine, with BSDF times cosine over density."""
+        import drjit as dr
+        import mitsuba as mi
+
+        with _no_gradient():
+            colour, _, alpha, albedo = self.surface(si, active)
+            specular = sample1 < _specular_share(colour, albedo)
+            glossy, _, _ = sample_lobe(si.wi, alpha, (sample2.x, sample2.y))
+            wo = dr.select(specular, glossy, mi.warp.square_to_cosine_hemisphere(sample2))
+        value, pdf = self.eval_pdf(si, wo, active)
+        drawn: Any = mi.BSDFSample3f()
+        drawn.wo, drawn.pdf, drawn.eta = wo, pdf, 1.0
+        drawn.sampled_type = dr.select(
+            specular, mi.UInt32(+mi.BSDFFlags.GlossyReflection), mi.UInt32(+mi.BSDFFlags.DiffuseReflection)
+        )
+        drawn.sampled_component = dr.select(specular, mi.UInt32(1), mi.UInt32(0))
+        return drawn, dr.select(pdf > 0, value / dr.maximum(pdf, 1e-12), 0.0)
+
+
+def _specular_share(colour: Any, albedo: Any) -> Any:
+    """Probability of sampling the specular lobe."""
+    import drjit as dr
+
+    body = (1.0 - albedo) * dr.mean(colour)
+    share = dr.detach(albedo / dr.maximum(albedo + body, 1e-6))
+    return dr.clip(share, LEAST_SPECULAR_SHARE, MOST_SPECULAR_SHARE)
+
+
+def _usable(si: Any, wo: Any, active: Any) -> Any:
+    """Both directions over the shading normal, the light also over the facet, as in Cycles."""
+    import drjit as dr
+
+    over_facet = dr.dot(si.n, si.to_world(wo)) * dr.dot(si.n, si.sh_frame.n) > 0
+    return active & (si.wi.z > 0) & (wo.z > 0) & over_facet
 
 
 def _no_gradient() -> Any:
