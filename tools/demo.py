@@ -41,10 +41,14 @@ def build_in_blender(output: Path) -> None:
     say("Building the .blend")
     run_quietly(blender, ROOT / "tools/build_blend.py", output / "result.json", "-o", blend)
     say("Rendering it with Cycles")
-    run_quietly(blender, ROOT / "tools/render_built_scene.py", blend, "-o", render)
-    engine = environments.python_in(setup_engine.ENGINE)
     # The photo as it was read: upright, and of the render's size.
-    run(engine, ROOT / "tools/side_by_side.py", output / "photo_0.png", render, "-o", output / SIDE_BY_SIDE)
+    photo, mask = output / "photo_0.png", output / "skinMask_0.png"
+    compared = ("--photo", photo, "--mask", mask, "--over-photo")
+    told = run_quietly(blender, ROOT / "tools/render_built_scene.py", blend, "-o", render, *compared)
+    print(*(f"    {line}" for line in told.splitlines() if line.startswith("psnr_db")), sep="\n", flush=True)
+    engine = environments.python_in(setup_engine.ENGINE)
+    sheet = output / SIDE_BY_SIDE
+    run(engine, ROOT / "tools/side_by_side.py", photo, render, "--around", mask, "-o", sheet)
 
 
 def run(program: Path, *arguments: str | Path) -> None:
@@ -53,13 +57,14 @@ def run(program: Path, *arguments: str | Path) -> None:
     _need_success(subprocess.run(command, cwd=ROOT, env=environments.clean_environment()))
 
 
-def run_quietly(program: Path, *arguments: str | Path) -> None:
-    """Like `run`, but what is printed is shown only after a failure: Blender tells every sample."""
+def run_quietly(program: Path, *arguments: str | Path) -> str:
+    """Like `run`, but what is printed is returned, and shown only after a failure: Blender tells every sample."""
     command = [program, *arguments]
     done = subprocess.run(command, cwd=ROOT, env=environments.clean_environment(), capture_output=True, text=True)
     if done.returncode != 0:
         print(*(done.stdout + done.stderr).splitlines()[-TAIL_LINES:], sep="\n", file=sys.stderr)
     _need_success(done)
+    return done.stdout
 
 
 def _need_success(done: subprocess.CompletedProcess[str] | subprocess.CompletedProcess[bytes]) -> None:

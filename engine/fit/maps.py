@@ -91,7 +91,7 @@ class MapProblem:
         head = DifferentiableHead(self.model)
         self.normals = head.vertex_normals(torch.from_numpy(self.vertices)).numpy()
         with torch.no_grad():
-            self.albedo = self.found.reflectance.albedo().numpy()
+            self.albedo = self.found.reflectance.moderate().albedo().numpy()
             self.surface = self.found.reflectance.surface().numpy()
 
     def run(self) -> FinishedMaps:

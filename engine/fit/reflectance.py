@@ -78,6 +78,15 @@ class Reflectance:
         green = -(0.2126 * red + 0.0722 * blue) / 0.7152
         return (self.skin.albedo(self.colour) * torch.exp(torch.stack([red, green, blue]))).clamp(max=0.95)
 
+    def moderate(self) -> Reflectance:
+        """The same with no region far from the others: what to paint where the photo shows nothing.
+
+        Hair over a forehead, or its shadow, moves that region's coefficients far; its unseen rest should not follow.
+        """
+        colour = self.colour.clone()
+        colour[3:] = colour[3:].clamp(-REGION_KNEE, REGION_KNEE)
+        return replace(self, colour=colour)
+
     def surface(self) -> Tensor:
         """(V, 2) specular IOR level and roughness."""
         mean = _tensor(np.stack([self.layer.level_mean, self.layer.roughness_mean], 1))

@@ -246,3 +246,11 @@ def test_loading_needs_only_numpy():
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
+
+
+def test_the_upper_teeth_show_below_the_lip_and_lie_behind_it(head):
+    upper = head.mean[part(head, "teeth_upper")]
+    points = dict(zip(head.landmarks["mediapipe"].index, embedded(head, head.mean), strict=True))
+    lip_line, lip = points[13], points[0]
+    assert 1.0 < lip_line[1] - upper[:, 1].min() < 5.0
+    assert 8.0 < lip[2] - upper[:, 2].max() < 14.0

@@ -25,6 +25,7 @@ from .regions import region_masks
 from .sampling import Generator, make_generator
 from .source import Array, Source
 from .storage import write
+from .teeth import with_teeth_in_place
 from .uv_layout import face_layout
 
 Masks = dict[str, NDArray[np.float32]]
@@ -51,6 +52,8 @@ def build(source: Source, output: Path, samples: int, embedding: Path | None) ->
     layout = face_layout(modes.mean, cut.quads, cut.part, cut.mirror)
     model = _model(source, cut, generator, modes, regions, layout.uv)
     model = replace(model, landmarks={"mediapipe": _landmarks(cut, modes, model, embedding)})
+    # Last, because neither the statistics nor the map nor the landmarks should look at teeth.
+    model = replace(model, mean=with_teeth_in_place(cut, modes.mean).astype(np.float32))
     output.mkdir(parents=True, exist_ok=True)
     size = write(output / "head.npz", model, modes.parity)
     write_papers(output, source, facts_of(samples, generator, modes, report(tape, heads), layout.figures, size))
