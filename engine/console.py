@@ -5,19 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TextIO
 
+from .progress import duration, stage_name
 from .protocol import Done, EngineStatus, Failed, JobCancelled, Message, Progress, Ready, Warned, encode
-
-_STAGE_NAMES = {
-    "start": "Starting the engine",
-    "photos": "Reading the photo",
-    "landmarks": "Finding the face",
-    "stage1": "Stage 1: pose and shape",
-    "stage2": "Stage 2: light and skin",
-    "stage3": "Stage 3: maps",
-    "textures": "Finishing the textures",
-    "render": "Rendering",
-    "write": "Writing the results",
-}
 
 
 class Console:
@@ -75,7 +64,7 @@ class Console:
 
     def _final(self, message: Message) -> None:
         if isinstance(message, Done):
-            self.told(f"Done in {_duration(message.seconds)}: {message.result}")
+            self.told(f"Done in {duration(message.seconds)}: {message.result}")
         elif isinstance(message, JobCancelled):
             self._line("Cancelled. Nothing was written.")
         elif isinstance(message, Failed):
@@ -113,16 +102,11 @@ class Console:
 
 def progress_text(message: Progress, with_loss: bool = False) -> str:
     """One line: percent, stage, step, loss if wanted, time left if known."""
-    parts = [f"{100 * message.fraction:3.0f} %  {_STAGE_NAMES.get(message.stage, message.stage)}"]
+    parts = [f"{100 * message.fraction:3.0f} %  {stage_name(message.stage)}"]
     if message.steps > 1:
         parts.append(f"{message.step} of {message.steps}")
     if with_loss and message.loss is not None:
         parts.append(f"loss {message.loss:.6g}")
     if message.seconds_left >= 0:
-        parts.append(f"about {_duration(message.seconds_left)} left")
+        parts.append(f"about {duration(message.seconds_left)} left")
     return ", ".join(parts)
-
-
-def _duration(seconds: float) -> str:
-    whole = round(seconds)
-    return f"{whole} s" if whole < 100 else f"{whole // 60} min {whole % 60} s"

@@ -1,4 +1,4 @@
-"""From "step 30 of 160 of stage 2" to a fraction of the whole and the seconds left. Standard library only."""
+"""From "step 30 of 160 of stage 2" to a fraction of the whole, the seconds left, and words. Standard library only."""
 
 from __future__ import annotations
 
@@ -18,8 +18,31 @@ STAGE_SHARES: Mapping[str, float] = {
     "write": 0.01,
 }
 _UNKNOWN_SHARE = 0.02
+# What each stage does, for people.
+STAGE_NAMES: Mapping[str, str] = {
+    "start": "Starting the engine",
+    "photos": "Reading the photo",
+    "landmarks": "Finding the face",
+    "stage1": "Head and pose",
+    "stage2": "Light, skin and shape",
+    "stage3": "Fine textures",
+    "textures": "Making the maps",
+    "render": "Final render",
+    "write": "Writing files",
+}
 # Before this much has happened a forecast is a guess and is not told.
 _LEAST_SECONDS, _LEAST_FRACTION = 2.0, 0.02
+
+
+def stage_name(stage: str) -> str:
+    """What a stage does, for people; an unknown one's own name."""
+    return STAGE_NAMES.get(stage, stage.replace("_", " ").capitalize())
+
+
+def duration(seconds: float) -> str:
+    """A time for people, such as "12 s" or "3 min 5 s"; nothing is shorter than 0 s."""
+    whole = round(max(seconds, 0.0))
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
 
 
 class ProgressMeter:

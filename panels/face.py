@@ -8,12 +8,13 @@ from typing import ClassVar
 
 import bpy
 
+from ..engine.progress import duration, stage_name
 from ..operators.session import Phase, Status, session
 from ..properties.places import engine_python
 from ..properties.preferences import chosen_python
 from .pictures import pictures
 from .preferences import draw_engine
-from .text import draw_wrapped, duration, stage_name
+from .text import draw_wrapped
 
 PICTURE_SCALE = 7.0
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Text that fits: wrapped lines, times and stages in plain words."""
+"""Text that fits: wrapped lines."""
 
 from __future__ import annotations
 
@@ -9,29 +9,6 @@ import bpy
 
 # Mean width of a letter of Blender's interface font, pixels at scale 1, and what a box and its icon take of the width.
 _LETTER, _MARGIN = 6.4, 76
-
-STAGES = {
-    "start": "Starting the engine",
-    "photos": "Reading the photo",
-    "landmarks": "Finding the face",
-    "stage1": "Head and pose",
-    "stage2": "Light, skin and shape",
-    "stage3": "Fine textures",
-    "textures": "Making the maps",
-    "render": "Final render",
-    "write": "Writing files",
-}
-
-
-def stage_name(stage: str) -> str:
-    """What a stage of the engine does, for people."""
-    return STAGES.get(stage, stage.replace("_", " ").capitalize())
-
-
-def duration(seconds: float) -> str:
-    """ "12 s", "3 min 5 s"."""
-    whole = round(max(seconds, 0.0))
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
 
 
 def draw_wrapped(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:

@@ -63,7 +63,7 @@ class TracedScene:
         import drjit as dr
         import mitsuba as mi
 
-        ray = mi.Ray3f(mi.Point3f(_columns(origins)), mi.Vector3f(_columns(directions)))
+        ray = mi.Ray3f(mi.Point3f(columns(origins)), mi.Vector3f(columns(directions)))
         hit = self.scene.ray_intersect_preliminary(ray, coherent=True)
         valid = hit.is_valid()
         triangle = dr.select(valid, mi.Int32(hit.prim_index), -1)
@@ -73,7 +73,7 @@ class TracedScene:
         return np.array(triangle), np.stack([np.array(w), np.array(u), np.array(v)], 1)
 
 
-def _columns(points: NDArray[Any]) -> FloatArray:
+def columns(points: NDArray[Any]) -> FloatArray:
     """(3, M) contiguous, the order in which Dr.Jit takes vectors."""
     return np.ascontiguousarray(np.asarray(points, np.float32).T)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..faces.topology import split_at_seams
 from ..scene.light import Light, mitsuba_envmap
 from .skin_bsdf import skin_description
-from .transfer import _nothing
+from .transfer import nothing
 from .variant import activate
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def render(
     depth: int = 4,
     seed: int = 0,
     normals: NDArray[Any] | None = None,
-    between_passes: Callable[[], None] = _nothing,
+    between_passes: Callable[[], None] = nothing,
 ) -> Rendering:
     """Path-trace a head with the skin of `scene.material`. The same seed gives the same picture.
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..scene.light import MAX_BANDS, sh_functions
 from ..scene.material import LEAST_ROUGHNESS, fresnel_split, smith_lambda
-from .geometry import TracedScene, _columns
+from .geometry import TracedScene, columns
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +38,7 @@ GOLDEN = 0.6180339887498949
 LEAST_COSINE = 1e-3
 
 
-def _nothing() -> None:
+def nothing() -> None:
     """Default of ``between_blocks``."""
 
 
@@ -50,7 +50,7 @@ def diffuse_transfer(
     bands: int = MAX_BANDS,
     seed: int = 0,
     geometric_normals: Any = None,
-    between_blocks: Callable[[], None] = _nothing,
+    between_blocks: Callable[[], None] = nothing,
 ) -> torch.Tensor:
     """T: radiance that a white diffuse surface sends out per unit of each light coefficient, shadows included.
 
@@ -91,7 +91,7 @@ def glossy_transfer(
     seed: int = 0,
     geometric_normals: Any = None,
     dtype: torch.dtype | None = None,
-    between_blocks: Callable[[], None] = _nothing,
+    between_blocks: Callable[[], None] = nothing,
 ) -> torch.Tensor:
     """A and B: radiance of the specular layer, ``F0 * A + B``, per unit of each light coefficient at some roughnesses.
 
@@ -183,7 +183,7 @@ def _in_blocks(
 def _to_drjit(block: dict[str, NDArray[np.float32]]) -> dict[str, Any]:
     import mitsuba as mi
 
-    return {name: mi.Vector3f(_columns(values)) for name, values in block.items()}
+    return {name: mi.Vector3f(columns(values)) for name, values in block.items()}
 
 
 def _to_torch(columns: list[Any]) -> torch.Tensor:

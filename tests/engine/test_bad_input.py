@@ -25,8 +25,7 @@ pytest.importorskip("mediapipe")
 cv2 = pytest.importorskip("cv2")
 
 from nextgenface.engine.cli import CANCELLED, FAILED, OK  # noqa: E402
-from nextgenface.engine.console import _STAGE_NAMES as STAGE_NAMES  # noqa: E402
-from nextgenface.engine.progress import STAGE_SHARES  # noqa: E402
+from nextgenface.engine.progress import STAGE_NAMES, STAGE_SHARES  # noqa: E402
 
 # As little as every stage can do.
 LEAST = {

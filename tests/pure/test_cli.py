@@ -41,7 +41,7 @@ def test_a_good_run_prints_the_result_and_ends_with_0(tmp_path, photo, capsys):
     shown = capsys.readouterr()
     assert shown.out.startswith("Done in ")
     assert shown.out.rstrip().endswith(str(tmp_path / "out" / "result.json"))
-    assert "Stage 2" in shown.err
+    assert "Light, skin and shape" in shown.err
     assert "\r" not in shown.err, "no terminal, no overwriting"
 
 
@@ -221,9 +221,9 @@ def test_the_blend_is_made_from_the_result(tmp_path, photo, capsys, monkeypatch)
 
 def test_a_line_of_progress():
     message = Progress("a", "stage2", 40, 160, 0.5, 0.38, 45.2)
-    assert progress_text(message) == " 38 %  Stage 2: light and skin, 40 of 160, about 45 s left"
+    assert progress_text(message) == " 38 %  Light, skin and shape, 40 of 160, about 45 s left"
     assert "loss 0.5" in progress_text(message, True)
-    assert progress_text(Progress("a", "render", 0, 1, None, 1.0, 125.0)) == "100 %  Rendering, about 2 min 5 s left"
+    assert progress_text(Progress("a", "render", 0, 1, None, 1.0, 125.0)) == "100 %  Final render, about 2 min 5 s left"
 
 
 def test_on_a_terminal_one_line_is_written_over():
