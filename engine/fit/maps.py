@@ -40,6 +40,7 @@ LARGEST_DETAIL = 0.5
 LEAST_WEIGHT = 0.02
 # How far the border of what is seen reaches into what is not, as a share of the map's side.
 BORDER_REACH = 0.04
+LARGEST_BORDER = 0.3
 INNER_PARTS = ("mouth", "teeth_upper", "teeth_lower", "tongue")
 INNER_SPECULAR, INNER_ROUGHNESS = 0.4, 0.35
 
@@ -260,7 +261,10 @@ def continued(change: FloatImage, weight: FloatImage) -> FloatImage:
     mean = np.average(change, axis=(0, 1), weights=np.maximum(weight, 1e-6)[:, :, None].repeat(change.shape[2], 2))
     outside = cv2.distanceTransform((weight < 0.5).astype(np.uint8), cv2.DIST_L2, 5) / weight.shape[0]
     fade = np.exp(-outside / BORDER_REACH)[:, :, None]
-    return np.asarray(mean + push_pull(change - mean, weight) * fade, np.float32)
+    border = np.clip(push_pull(change - mean, weight), -LARGEST_BORDER, LARGEST_BORDER)
+    # What is known stays as it is; only what is continued from it is limited and fades.
+    known = weight[:, :, None]
+    return np.asarray(mean + known * (change - mean) + (1.0 - known) * border * fade, np.float32)
 
 
 def unpack_lit(picture: FloatImage, node_count: int, nodes: Tensor) -> Lit:

@@ -25,6 +25,8 @@ FloatImage = NDArray[np.float32]
 # The picture that the maps are read from has about this many pixels for the texels across the map.
 DETAIL_SHARE = 1.0
 LEAST_TRUST = 0.25
+# Width of the rim that is not looked at, as a share of the root of the face's area; over as much again trust comes up.
+RIM_SHARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,17 @@ def uncropped(values: FloatImage, crop: FaceCrop, photo: Photo) -> FloatImage:
 
 
 def surely_skin(mask: FloatImage) -> FloatImage:
-    """``mask`` (H, W) with doubtful pixels (hair over the forehead, rims) taken out: what is half trusted would show half."""
+    """``mask`` (H, W) without doubtful pixels (what is half trusted would show half) and without its outer rim.
+
+    At the rim are the shadow of the hair and the turn of the cheek; openings inside, such as the eyes, keep their edges.
+    """
     share = np.clip((mask - LEAST_TRUST) / (1.0 - LEAST_TRUST), 0.0, 1.0)
-    return np.asarray(share * share * (3.0 - 2.0 * share), np.float32)
+    smooth = share * share * (3.0 - 2.0 * share)
+    solid = np.zeros(mask.shape, np.uint8)
+    outlines, _ = cv2.findContours((mask > 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(solid, outlines, -1, 1, cv2.FILLED)
+    rim = RIM_SHARE * float(np.sqrt(max(1, int(solid.sum()))))
+    # The picture's own border is no rim: outside counts as inside.
+    depth = cv2.distanceTransform(cv2.copyMakeBorder(solid, 1, 1, 1, 1, cv2.BORDER_REPLICATE), cv2.DIST_L2, 5)
+    inner = np.clip(depth[1:-1, 1:-1] / rim - 1.0, 0.0, 1.0)
+    return np.asarray(smooth * inner, np.float32)

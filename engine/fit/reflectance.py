@@ -32,6 +32,8 @@ GLOSS_WEIGHT = 10.0
 CAST_SPREAD = 0.1
 # Deviations from which a region's coefficient costs in proportion, no longer in square.
 REGION_KNEE = 1.0
+# Deviations that a region may have in `Reflectance.moderate`.
+MODERATE = 0.4
 
 
 @dataclass
@@ -84,7 +86,7 @@ class Reflectance:
         Hair over a forehead, or its shadow, moves that region's coefficients far; its unseen rest should not follow.
         """
         colour = self.colour.clone()
-        colour[3:] = colour[3:].clamp(-REGION_KNEE, REGION_KNEE)
+        colour[3:] = colour[3:].clamp(-MODERATE, MODERATE)
         return replace(self, colour=colour)
 
     def surface(self) -> Tensor:

@@ -198,10 +198,13 @@ def fit_statistical(
 
 
 def visible_samples(model: FaceModel, scene: TracedScene, view: View, count: int, seed: int) -> Samples:
-    """Up to ``count`` points of the face's skin at random pixels of ``view`` that its mask trusts."""
+    """Up to ``count`` points of the face's skin at random places in pixels of ``view`` that its mask trusts."""
     rows, columns = np.nonzero(view.weight > 0.05)
-    order = np.random.default_rng(seed).permutation(len(rows))[: 2 * count]
-    pixel = np.stack([columns[order], rows[order]], 1).astype(np.float32) + 0.5
+    chance = np.random.default_rng(seed)
+    order = chance.permutation(len(rows))[: 2 * count]
+    # Not at the pixels' centres: a bilinear look-up has its kinks there, and no slope that a search could follow.
+    pixel = np.stack([columns[order], rows[order]], 1).astype(np.float32)
+    pixel += chance.random(pixel.shape, np.float32)
     triangle, barycentric = primary_hits(scene, view.camera, pixel)
     region = (model.regions["face"][model.triangles[triangle]] * barycentric).sum(1)
     skin = model.face_part[model.triangle_face[triangle]] == PART_NAMES.index("skin")
