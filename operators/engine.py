@@ -40,15 +40,9 @@ class NEXTGENFACE_OT_check_engine(PumpMixin, bpy.types.Operator):
             cls.poll_message_set(BUSY)
         return not session.is_active and not session.check.running
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        """Start, and watch from a timer."""
-        if bpy.app.background:
-            return self.execute(context)
-        return self.start_pump(context) if self._start(context) else {"CANCELLED"}
-
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Start, and return at the end."""
-        if not self._start(context):
+        if not self.begin(context):
             return {"CANCELLED"}
         while session.check.running:
             session.wait(0.1)
@@ -57,7 +51,8 @@ class NEXTGENFACE_OT_check_engine(PumpMixin, bpy.types.Operator):
             self.report({"INFO"}, f"{line.get('name')}: {mark} ({line.get('detail')}). {line.get('remedy')}".strip())
         return self.tick(context) or {"CANCELLED"}
 
-    def _start(self, context: bpy.types.Context) -> bool:
+    def begin(self, context: bpy.types.Context) -> bool:
+        """Ask the worker; False where that is not possible."""
         try:
             session.start_check(need_python(context), log_folder())
         except EngineError as error:
@@ -93,20 +88,15 @@ class NEXTGENFACE_OT_setup_engine(PumpMixin, bpy.types.Operator):
             return True
         return False
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        """Start, and watch from a timer."""
-        if bpy.app.background:
-            return self.execute(context)
-        return self.start_pump(context) if self._start() else {"CANCELLED"}
-
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Start, and return at the end."""
-        if not self._start():
+        if not self.begin(context):
             return {"CANCELLED"}
         setup.current.join()
         return self.tick(context) or {"CANCELLED"}
 
-    def _start(self) -> bool:
+    def begin(self, _context: bpy.types.Context) -> bool:
+        """Start it; False where that is not possible."""
         python = find_python()
         if python is None:
             self.report(

@@ -23,13 +23,18 @@ def redraw_panels(context: bpy.types.Context) -> None:
 
 
 class PumpMixin:
-    """For modal operators that watch something: they give `tick`, which returns a result set at the end, else None.
+    """For modal operators that watch something: they give `begin`, and `tick`, which returns a result set at the end, else None.
 
     All other events pass through, Esc too: people go on modelling meanwhile, and Esc means something else to them.
     """
 
-    def start_pump(self, context: bpy.types.Context) -> set[str]:
-        """Begin; the operator returns this from ``invoke``."""
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Begin, and watch from a timer; without a window, return at the end."""
+        if bpy.app.background:
+            return self.execute(context)
+        return self._start_pump(context) if self.begin(context) else {"CANCELLED"}
+
+    def _start_pump(self, context: bpy.types.Context) -> set[str]:
         manager = context.window_manager
         self.timer = manager.event_timer_add(SECONDS_BETWEEN_TICKS, window=context.window)
         manager.modal_handler_add(self)
@@ -52,6 +57,10 @@ class PumpMixin:
     def stop_pump(self, context: bpy.types.Context) -> None:
         """End the timer."""
         context.window_manager.event_timer_remove(self.timer)
+
+    def begin(self, context: bpy.types.Context) -> bool:
+        """Start what is watched; False, with a report, where that is not possible."""
+        raise NotImplementedError
 
     def tick(self, context: bpy.types.Context) -> set[str] | None:
         """Look at the state and act on it."""

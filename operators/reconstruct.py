@@ -94,17 +94,9 @@ class NEXTGENFACE_OT_reconstruct(PumpMixin, bpy.types.Operator):
             return True
         return False
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        """Start, and watch from a timer."""
-        if bpy.app.background:
-            return self.execute(context)
-        if not self._start(context):
-            return {"CANCELLED"}
-        return self.start_pump(context)
-
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Start, and return at the end."""
-        if not self._start(context):
+        if not self.begin(context):
             return {"CANCELLED"}
         end = None
         while end is None:
@@ -112,7 +104,8 @@ class NEXTGENFACE_OT_reconstruct(PumpMixin, bpy.types.Operator):
             end = self.tick(context)
         return end
 
-    def _start(self, context: bpy.types.Context) -> bool:
+    def begin(self, context: bpy.types.Context) -> bool:
+        """Start the job; False where that is not possible."""
         try:
             self.job = start_job(context, context.scene)
         except EngineError as error:

@@ -144,6 +144,14 @@ class _Closed(_Tab):
     bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
 
+def _as_form(layout: bpy.types.UILayout) -> bpy.types.UILayout:
+    """``layout`` with names left of values, grey while a job runs."""
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    layout.enabled = not session.is_active
+    return layout
+
+
 class NEXTGENFACE_PT_settings(_Closed, bpy.types.Panel):
     """What is made."""
 
@@ -151,10 +159,7 @@ class NEXTGENFACE_PT_settings(_Closed, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Sizes and parts."""
-        layout, chosen = self.layout, context.scene.nextgenface
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.enabled = not session.is_active
+        layout, chosen = _as_form(self.layout), context.scene.nextgenface
         layout.prop(chosen, "texture_size")
         column = layout.column(heading="Build", align=True)
         for name in ("build_eyes", "build_shape_keys", "build_camera", "build_light"):
@@ -168,10 +173,7 @@ class NEXTGENFACE_PT_output(_Closed, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Folder and packing."""
-        layout, chosen = self.layout, context.scene.nextgenface
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.enabled = not session.is_active
+        layout, chosen = _as_form(self.layout), context.scene.nextgenface
         layout.prop(chosen, "output", placeholder="Beside the .blend")
         layout.prop(chosen, "pack_images")
 
