@@ -15,8 +15,8 @@ from nextgenface.engine.errors import Cancelled  # noqa: E402
 from nextgenface.engine.fit.head import DifferentiableCamera, DifferentiableHead  # noqa: E402
 from nextgenface.engine.fit.lighting import LightPrior  # noqa: E402
 from nextgenface.engine.fit.photometric import Samples  # noqa: E402
-from nextgenface.engine.fit.reflectance import ReflectanceProblem  # noqa: E402
 from nextgenface.engine.fit.refine import Shape, ShapeProblem, face_height, openness  # noqa: E402
+from nextgenface.engine.fit.reflectance import ReflectanceProblem  # noqa: E402
 from nextgenface.engine.fit.run import psnr  # noqa: E402
 from nextgenface.engine.fit.shading import unshadowed  # noqa: E402
 from nextgenface.engine.fit.stage2 import Observation, Stage2Result, fit_statistical, visible_samples  # noqa: E402
