@@ -19,6 +19,7 @@ from nextgenface.engine.render.geometry import TracedScene
 from nextgenface.engine.render.path import render
 from nextgenface.engine.render.transfer import primary_hits
 from nextgenface.engine.scene.camera import Camera
+from nextgenface.engine.scene.colour import linear_to_srgb
 from nextgenface.engine.scene.light import Light
 
 BANDS = 3
@@ -109,3 +110,9 @@ def millimetres_off(portrait: Portrait, identity: np.ndarray, expression: np.nda
     face = model.regions["face"] > 0.5
     away = model.vertices(identity, expression)[face] - portrait.truth.vertices[face]
     return float(np.linalg.norm(away - away.mean(0), axis=1).mean())
+
+
+def psnr(picture: np.ndarray, view: View) -> float:
+    """dB of a linear picture (H, W, 3) against the view's, as sRGB, where the view is trusted."""
+    shown, seen = (linear_to_srgb(np.clip(image, 0.0, 1.0))[view.weight > 0.5] for image in (picture, view.image))
+    return float(-10.0 * np.log10(((shown - seen) ** 2).mean()))

@@ -17,7 +17,6 @@ from nextgenface.engine.fit.lighting import LightPrior  # noqa: E402
 from nextgenface.engine.fit.photometric import Samples  # noqa: E402
 from nextgenface.engine.fit.refine import Shape, ShapeProblem, face_height, openness  # noqa: E402
 from nextgenface.engine.fit.reflectance import ReflectanceProblem  # noqa: E402
-from nextgenface.engine.fit.run import psnr  # noqa: E402
 from nextgenface.engine.fit.shading import unshadowed  # noqa: E402
 from nextgenface.engine.fit.stage2 import Observation, Stage2Result, fit_statistical, visible_samples  # noqa: E402
 from nextgenface.engine.fit.tracing import trace_transfer  # noqa: E402
@@ -95,7 +94,7 @@ def _directions() -> torch.Tensor:
 def test_the_photo_is_reproduced(known, which, least, request):
     """Measured 51.6 dB from the truth and 49.8 dB from the disturbed start."""
     picture = _picture(known, request.getfixturevalue(which))
-    assert psnr(picture, known.view.image, known.view.weight) > least
+    assert heads.psnr(picture, known.view) > least
 
 
 @pytest.mark.parametrize("which", ["settled", "found"])
