@@ -126,6 +126,20 @@ class Run:
         )
         return np.dstack([found.image, found.coverage]).astype(np.float32)
 
+    def _reproduction(self, picture: FloatImage, second: Stage2Result, maps: FinishedMaps) -> float:
+        """dB against the photo's own pixels: an enlarged crop is smoother than any photo, so its render says too much."""
+        crop, photo = self.prepared.crop, self.prepared.photo
+        if crop.scale <= 1.0:
+            return psnr(picture[:, :, :3], crop.linear, self.prepared.mask)
+        left, top = int(crop.left), int(crop.top)
+        width, height = round(crop.width / crop.scale), round(crop.height / crop.scale)
+        window = slice(top, min(photo.height, top + height)), slice(left, min(photo.width, left + width))
+        seen = photo.linear[window]
+        mask = uncropped(self.prepared.mask, crop, photo)[window]
+        camera = photo_camera(second.camera, crop, photo).cropped(left, top, seen.shape[1], seen.shape[0], 1.0)
+        found = self._render(maps, second, View(seen, mask, camera), self.settings.render_samples)
+        return psnr(found[:, :, :3], seen, mask)
+
     def environment(self, second: Stage2Result) -> FloatImage:
         """(h, 2 h, 3) the light as the picture that is written, rendered with, and shown in Blender."""
         return Light(second.light).image(self.settings.environment_height)
@@ -134,7 +148,7 @@ class Run:
         self, first: Stage1Result, second: Stage2Result, maps: FinishedMaps, picture: FloatImage, shading: FloatImage
     ) -> ResultData:
         crop = self.prepared.crop
-        quality = psnr(picture[:, :, :3], crop.linear, self.prepared.mask)
+        quality = self._reproduction(picture, second, maps)
         weights = {
             name: float(weight)
             for name, weight in zip(self.model.expression_names, second.expression, strict=True)
@@ -197,9 +211,7 @@ def head_data(model: FaceModel, second: Stage2Result) -> HeadData:
 
 
 def psnr(picture: FloatImage, photo: FloatImage, mask: FloatImage) -> float:
-    """Peak signal-to-noise ratio, dB, of the sRGB values (H, W, 3; given linear) where ``mask`` (H, W) is over one
-    half.
-    """
+    """Peak signal-to-noise ratio, dB, of the sRGB values (H, W, 3; given linear) where ``mask`` (H, W) is over one half."""
     inside = mask > 0.5
     error = linear_to_srgb(np.clip(picture, 0, 1))[inside] - linear_to_srgb(np.clip(photo, 0, 1))[inside]
     return float(-10.0 * np.log10(max(1e-10, float((error**2).mean()))))
