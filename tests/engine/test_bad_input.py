@@ -270,12 +270,15 @@ def test_ctrl_c_in_any_stage_ends_everything(tmp_path, command, astronaut, stage
     made.check_left_nothing()
 
 
-def test_an_engine_that_the_system_kills_is_told(tmp_path, command, astronaut):
+@pytest.mark.parametrize("stage", ["stage2", "write"])
+def test_an_engine_that_the_system_kills_is_told(tmp_path, command, astronaut, stage):
+    """In the middle of its work, and in the middle of its files."""
+
     def kill(made: Command) -> None:
         for pid in made.workers:
             os.kill(pid, signal.SIGKILL)
 
-    made = command(astronaut).follow("stage2", kill)
+    made = command(astronaut).follow(stage, kill)
     made.check_failed("The engine ended unexpectedly", "SIGKILL")
     assert "memory" in made.lines[-2]
     assert not (tmp_path / "new").exists()
