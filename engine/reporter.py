@@ -38,3 +38,28 @@ class SilentReporter:
 
     def check(self) -> None:
         """Never cancelled."""
+
+
+class RememberingReporter:
+    """Passes everything on and keeps the warnings, for the written report."""
+
+    def __init__(self, told: Reporter) -> None:
+        self._told = told
+        self.warnings: list[str] = []
+
+    def progress(self, stage: str, step: int, steps: int, loss: float | None = None) -> None:
+        """Passed on."""
+        self._told.progress(stage, step, steps, loss)
+
+    def preview(self, image: NDArray[np.uint8]) -> None:
+        """Passed on."""
+        self._told.preview(image)
+
+    def warn(self, message: str) -> None:
+        """Kept and passed on."""
+        self.warnings.append(message)
+        self._told.warn(message)
+
+    def check(self) -> None:
+        """Passed on."""
+        self._told.check()

@@ -129,6 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logs.redirect_output(log)
     sweep(Path(tempfile.gettempdir()), TEMPORARY_PREFIX)
     temp = OwnedFolder(Path(tempfile.gettempdir()), TEMPORARY_PREFIX)
+    # PyTorch makes a folder for a compiler that is never called; it should go with the others.
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(temp.path / "torch"))
     channel = Channel(events)
     service = Service(channel, temp, log, lambda: load_function(options.work_function))
     channel.on_broken = lambda: service.end("nobody reads its events")

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import PhotoError
 from ..faces.choose import load_model
 from ..render.variant import activate
-from ..reporter import Reporter
+from ..reporter import RememberingReporter, Reporter
 from ..results.write import write_results
 from ..results.writing import check_output
 from ..settings import Settings
@@ -25,7 +25,7 @@ def reconstruct(photos: list[Path], output: Path, settings: Settings, reporter: 
     if len(photos) != 1:
         raise PhotoError(f"{len(photos)} photos were given.", "This version reconstructs one photo at a time.")
     check_output(output)
-    clock = Clock()
+    clock, told = Clock(), RememberingReporter(reporter)
     with clock.stage("total"):
         reporter.progress("start", 0, 1)
         with clock.stage("start"):
@@ -33,11 +33,12 @@ def reconstruct(photos: list[Path], output: Path, settings: Settings, reporter: 
             model = load_model(settings.face_model)
         with clock.stage("photos"):
             reporter.progress("photos", 0, 1)
-            prepared = prepare_photo(photos[0], settings, reporter)
+            prepared = prepare_photo(photos[0], settings, told)
         # Mitsuba's parts can only be imported once its variant is set.
         from .run import Run
 
-        data = Run(model, prepared, settings, reporter, clock, variant).result()
+        data = Run(model, prepared, settings, told, clock, variant).result()
     reporter.progress("write", 0, 1)
+    data.report["warnings"] = told.warnings
     data.report["seconds"]["total"] = round(clock.seconds["total"], 3)
     return write_results(output, data, reporter)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +52,6 @@ class Run:
     ) -> None:
         self.model, self.prepared, self.settings = model, prepared, settings
         self.reporter, self.clock, self.variant = reporter, clock, variant
-        self.scratch: dict[str, Any] = {}
 
     def result(self) -> ResultData:
         """Run everything."""
