@@ -24,6 +24,7 @@ from .fill import pad, push_pull
 from .head import DifferentiableHead
 from .photometric import View, sample_image
 from .reference import PICTURE_SIZE, STEP_SHARE, refine_by_rendering
+from .repeatable import make_repeatable
 from .shading import Lit
 from .stage2 import Stage2Result
 from .stage3 import Maps, Texels, Weights, confidence, refine_maps
@@ -97,6 +98,7 @@ class MapProblem:
 
     def run(self) -> FinishedMaps:
         """All of stage 3."""
+        make_repeatable()
         seen = self.look(make_atlas(self.model, self.size))
         shading = self._shade()
         pyramid = TexelPyramid(self, seen, shading)

@@ -25,6 +25,7 @@ from .lighting import LightPrior
 from .photometric import Samples, View, sample_image
 from .refine import Shape, ShapeProblem, face_height, openness
 from .reflectance import Reflectance, ReflectanceProblem
+from .repeatable import make_repeatable
 from .shading import Transfer
 from .tracing import trace_transfer
 
@@ -194,6 +195,7 @@ def fit_statistical(
     model: FaceModel, seen: Observation, settings: Settings, reporter: Reporter, show: Show
 ) -> Stage2Result:
     """Run stage 2 on one photo; ``show`` gets vertices, per-vertex reflectance (V, 5), light and view after each scale."""
+    make_repeatable()
     return _Stage2(model, seen, settings, reporter, show).run()
 
 

@@ -1,0 +1,13 @@
+"""Same input, same result."""
+
+from __future__ import annotations
+
+import torch
+
+
+def make_repeatable() -> None:
+    """Have PyTorch add gradients in a fixed order in this process: with several threads it is otherwise a matter of luck.
+
+    Only warned of where an operation has no such form.
+    """
+    torch.use_deterministic_algorithms(True, warn_only=True)
