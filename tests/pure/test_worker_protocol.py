@@ -224,7 +224,10 @@ def test_closing_a_worker_that_ignores_everything_takes_no_longer_than_allowed(w
 def test_the_worker_sees_no_packages_of_its_starter(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
     monkeypatch.setenv("PYTHONHOME", "nowhere")
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     cleaned = client_module.clean_environment(os.environ)
+    assert cleaned["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert client_module.clean_environment({"OMP_WAIT_POLICY": "ACTIVE"})["OMP_WAIT_POLICY"] == "ACTIVE"
     assert "PYTHONPATH" not in cleaned
     assert "PYTHONHOME" not in cleaned
     assert cleaned["PYTHONNOUSERSITE"] == "1"
