@@ -28,7 +28,7 @@ from .repeatable import make_repeatable
 from .shading import Lit
 from .stage2 import Stage2Result
 from .stage3 import Maps, Texels, Weights, confidence, refine_maps
-from .tracing import trace_transfer
+from .tracing import trace_bounce, trace_transfer
 
 FloatImage = NDArray[np.float32]
 
@@ -153,16 +153,22 @@ class MapProblem:
         towards = _normalised(centre.astype(np.float32) - points)
         facing = np.flatnonzero((normals * towards).sum(1) > 0.0)
         kept = facing[camera_visibility(self.scene, centre, points[facing], normals[facing])]
+        seed, check = self.settings.seed, self.reporter.check
+        bounce = trace_bounce(self.scene, torch.from_numpy(self.normals), self.settings, seed, check).numpy()
+        bounced, albedo = (
+            torch.from_numpy(atlas.interpolate(self.model, v)[kept]) for v in (bounce, self.albedo.astype(np.float32))
+        )
         transfer = trace_transfer(
             self.scene,
             torch.from_numpy(points[kept]),
             torch.from_numpy(normals[kept]),
             centre,
             self.settings,
-            self.settings.seed,
-            self.reporter.check,
+            seed,
+            check,
+            bounced,
         )
-        lit = transfer.lit(torch.from_numpy(self.found.light))
+        lit = transfer.lit(torch.from_numpy(self.found.light)).settled(albedo)
         nodes = len(lit.nodes)
         channels = torch.cat([lit.diffuse, lit.glossy.reshape(len(kept), -1), lit.cosine[:, None]], 1).numpy()
         picture = np.zeros((atlas.size, atlas.size, channels.shape[1]), np.float32)
@@ -270,7 +276,7 @@ def continued(change: FloatImage, weight: FloatImage) -> FloatImage:
 
 
 def unpack_lit(picture: FloatImage, node_count: int, nodes: Tensor) -> Lit:
-    """The shading in a picture (S, S, 3 + 6 R + 1) of diffuse, glossy and cosine channels."""
+    """The shading in a picture (S, S, 3 + 6 R + 1) of diffuse, glossy and cosine channels; bounces are in the diffuse one."""
     flat = torch.from_numpy(picture.reshape(-1, picture.shape[2]))
     return Lit(flat[:, :3], flat[:, 3:-1].reshape(len(flat), node_count, 2, 3), nodes, flat[:, -1])
 

@@ -20,7 +20,15 @@ from ..faces.model import FaceModel
 from ..faces.skin_colour import SkinColour, tone_of_ita
 from ..faces.skin_gloss import SpecularPrior, specular_prior
 from ..faces.skin_optics import ita_degrees
-from .lighting import TYPICAL_FRONT, LightPrior, solve_light
+from .lighting import (
+    METER_POWER,
+    TYPICAL_ALBEDO,
+    TYPICAL_EXPOSURE,
+    LightPrior,
+    log_volume,
+    negative_log_exposure,
+    solve_light,
+)
 from .photometric import independent_share, observation_precision, robust_weight
 from .shading import Transfer
 
@@ -30,6 +38,8 @@ ROUGHNESS_RANGE = (0.25, 0.8)
 GLOSS_WEIGHT = 10.0
 # Deviation of the logarithm of red and blue.
 CAST_SPREAD = 0.1
+# Deviations at which the tone is near the end of its range, and is held back.
+TONE_LIMIT = 2.5
 # Deviations from which a region's coefficient costs in proportion, no longer in square.
 REGION_KNEE = 1.0
 # Deviations that a region may have in `Reflectance.moderate`.
@@ -69,9 +79,10 @@ class Reflectance:
         """With the tone that the mean ``colour`` (3,) of lit skin has if the light is typical: where a search may
         start.
         """
-        albedo = (colour / TYPICAL_FRONT).clamp(0.005, 0.9).double().numpy()
+        metered = colour / TYPICAL_EXPOSURE / TYPICAL_ALBEDO
+        albedo = TYPICAL_ALBEDO * metered * luminance(metered) ** (METER_POWER / (1.0 - METER_POWER))
         coefficients = self.colour.clone()
-        coefficients[0] = tone_of_ita(float(ita_degrees(albedo)))
+        coefficients[0] = tone_of_ita(float(ita_degrees(albedo.clamp(0.005, 0.9).double().numpy())))
         return replace(self, colour=coefficients)
 
     def albedo(self) -> Tensor:
@@ -103,7 +114,9 @@ class Reflectance:
         regions = torch.nn.functional.huber_loss(
             self.colour[3:], torch.zeros_like(self.colour[3:]), reduction="sum", delta=REGION_KNEE
         )
-        return 0.5 * (self.colour[:3] ** 2).sum() + regions + gloss + cast
+        # The tone's own normal distribution is there to spread the ITA evenly, and would pull it to the middle.
+        tone = 0.5 * (self.colour[0] / TONE_LIMIT) ** 2
+        return tone + 0.5 * (self.colour[1:3] ** 2).sum() + regions + gloss + cast
 
 
 @dataclass
@@ -126,6 +139,7 @@ class ReflectanceProblem:
     def __post_init__(self) -> None:
         self.precision = observation_precision(self.colour)
         self.share = independent_share(self.weight)
+        self.typical = self.transfer.lit(self.prior.middle)
 
     def solve(
         self, start: Reflectance, rounds: int, steps: int, tick: Callable[[float], None]
@@ -147,7 +161,21 @@ class ReflectanceProblem:
         """() minus the log posterior of reflectance and light, up to a constant."""
         square = (self.precision * self._residual(reflectance, light) ** 2).sum(1)
         evidence = 0.5 * self.share * (trust * square).sum()
-        return evidence + self.albedo_weight * reflectance.negative_log_prior() + self.prior.negative_log(light)
+        level, albedo = self._level(reflectance, trust)
+        prior = self.prior.at(level)
+        design = self.transfer.design(*self._fields(reflectance))
+        volume = log_volume(design, self.share * trust[:, None] * self.precision, prior)
+        light_cost = prior.negative_log(light) + volume + negative_log_exposure(level, albedo)
+        return evidence + self.albedo_weight * reflectance.negative_log_prior() + light_cost
+
+    def _level(self, reflectance: Reflectance, trust: Tensor) -> tuple[Tensor, Tensor]:
+        """() the brightness at which the prior's most likely light explains the photo's mean; () the mean albedo."""
+        fields = self._fields(reflectance)
+        seen, expected, albedo = (
+            luminance((trust[:, None] * part).sum(0) / trust.sum())
+            for part in (self.colour, self.typical.radiance(*fields), fields[0])
+        )
+        return seen / expected, albedo
 
     def _fields(self, reflectance: Reflectance) -> tuple[Tensor, Tensor, Tensor]:
         albedo = self.at_points(reflectance.albedo())
@@ -157,7 +185,8 @@ class ReflectanceProblem:
     def _light(self, reflectance: Reflectance, trust: Tensor) -> Tensor:
         with torch.no_grad():
             design = self.transfer.design(*self._fields(reflectance))
-            return solve_light(design, self.colour, self.share * trust[:, None] * self.precision, self.prior)
+            level, _ = self._level(reflectance, trust)
+            return solve_light(design, self.colour, self.share * trust[:, None] * self.precision, self.prior.at(level))
 
     def _residual(self, reflectance: Reflectance, light: Tensor) -> Tensor:
         return self.transfer.lit(light).radiance(*self._fields(reflectance)) - self.colour
@@ -184,6 +213,11 @@ class ReflectanceProblem:
         optimiser.step(closure)  # type: ignore[no-untyped-call]
         for tensor in found.unknowns:
             tensor.requires_grad_(False)
+
+
+def luminance(linear: Tensor) -> Tensor:
+    """() relative luminance of a linear Rec. 709 colour (3,)."""
+    return linear @ linear.new_tensor([0.2126, 0.7152, 0.0722])
 
 
 def _tensor(array: NDArray[np.floating[Any]]) -> Tensor:

@@ -26,6 +26,7 @@ from .prepare import PreparedPhoto, photo_camera, uncropped
 from .preview import StatisticalPreview, over, small
 from .stage1 import Stage1Result, fit_landmarks
 from .stage2 import Observation, Stage2Result, fit_statistical
+from .whites import light_tint
 
 FloatImage = NDArray[np.float32]
 
@@ -80,8 +81,10 @@ class Run:
         crop = self.prepared.crop
         view = View(crop.linear, self.prepared.mask, crop.camera(first.photos[0].camera))
         points = crop.from_photo(first.photos[0].seen.astype(np.float32))
+        detail = self.prepared.detail
+        tint = light_tint(detail.linear, self.prepared.detail_eyes, detail.from_photo(self.prepared.face.points))
         seen = Observation(
-            view, points, first.identity.astype(np.float32), first.photos[0].expression.astype(np.float32)
+            view, points, first.identity.astype(np.float32), first.photos[0].expression.astype(np.float32), tint
         )
         irises = crop.from_photo(self.prepared.face.points[list(IRISES)])[:, :2]
         show = StatisticalPreview(self.model, view, irises, self.settings, self.reporter)
@@ -177,7 +180,7 @@ class Run:
             variant=self.variant.name,
             settings=self.settings,
             photos=[self.prepared.photo.path],
-            extra={"landmark_error_before_calibration_percent": first.raw_landmark_error_percent},
+            extra={"landmark_error_calibrated_percent": first.calibrated_error_percent},
         )
         return ResultData(
             name=self.prepared.photo.path.stem,

@@ -27,7 +27,7 @@ from .refine import Shape, ShapeProblem, face_height, openness
 from .reflectance import Reflectance, ReflectanceProblem
 from .repeatable import make_repeatable
 from .shading import Transfer
-from .tracing import trace_transfer
+from .tracing import trace_bounce, trace_transfer
 
 SCALES = (0.25, 0.5, 1.0)
 SAMPLE_COUNT = 4000
@@ -59,12 +59,15 @@ class Stage2Result:
 
 @dataclass
 class Observation:
-    """What stage 2 starts from: the view, the landmarks in its pixels (L, 2), and stage 1's shape."""
+    """What stage 2 starts from: the view, the landmarks in its pixels (L, 2), stage 1's shape, and the tint of the light
+    (3,) where the whites of the eyes tell it.
+    """
 
     view: View
     points: NDArray[np.float32]
     identity: NDArray[np.float32]
     expression: NDArray[np.float32]
+    tint: NDArray[np.float64] | None = None
 
 
 Show = Callable[[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], View], None]
@@ -82,7 +85,7 @@ class _Stage2:
         self.camera = seen.view.camera
         self.reflectance = Reflectance.average(model)
         towards = torch.from_numpy(self.camera.centre / np.linalg.norm(self.camera.centre))
-        self.prior = LightPrior.neutral(settings.bands, towards, settings.light_weight)
+        self.prior = LightPrior.neutral(settings.bands, towards, settings.light_weight, seen.tint)
         self.scene = TracedScene(model.mean, model.triangles)
         self.losses: list[float] = []
         self.rounds = 2 * len(SCALES) + 1
@@ -115,11 +118,15 @@ class _Stage2:
         vertices = self._vertices()
         self.scene.update(vertices.numpy())
         samples = visible_samples(self.model, self.scene, view, SAMPLE_COUNT, seed)
-        normals = self.head.interpolate(self.head.vertex_normals(vertices), samples.triangle, samples.barycentric)
+        vertex_normals = self.head.vertex_normals(vertices)
+        bounce = trace_bounce(self.scene, vertex_normals, self.settings, seed, self.reporter.check)
+        normals, bounced = (
+            self.head.interpolate(values, samples.triangle, samples.barycentric) for values in (vertex_normals, bounce)
+        )
         normal = torch.nn.functional.normalize(normals, dim=1)
         points = self.head.interpolate(vertices, samples.triangle, samples.barycentric)
         transfer = trace_transfer(
-            self.scene, points, normal, view.camera.centre, self.settings, seed, self.reporter.check
+            self.scene, points, normal, view.camera.centre, self.settings, seed, self.reporter.check, bounced
         )
         # A point that faces away from the camera says little, and its shading least.
         weight = samples.weight * ((transfer.cosine - LEAST_COSINE) / (0.5 - LEAST_COSINE)).clamp(0.0, 1.0)

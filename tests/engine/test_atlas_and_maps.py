@@ -265,7 +265,7 @@ def _rendered(known, maps: FinishedMaps) -> np.ndarray:
         light,
         truth.camera,
         samples=24,
-        depth=1,
+        depth=3,
     ).image
 
 

@@ -75,7 +75,7 @@ def _picture(known, found: Stage2Result) -> np.ndarray:
     """The found head, path-traced as the known one was."""
     maps = heads.statistical_maps(known.model, found.reflectance)
     light = Light(found.light).image(32)
-    return render(found.vertices, known.model, *maps, light, found.camera, samples=48, depth=1, seed=3).image
+    return render(found.vertices, known.model, *maps, light, found.camera, samples=48, depth=3, seed=3).image
 
 
 def _on_the_face(known, values: torch.Tensor) -> np.ndarray:
