@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..faces.model import FaceModel
 from .atlas import make_atlas
-from .blending import shares
+from .blending import TONE, shares
 from .fill import push_pull, smooth
 from .maps import FinishedMaps, MapProblem, MapView
 from .photometric import View, sample_image
@@ -84,4 +84,4 @@ def _in_texels(view: MapView, rendered: Rendered) -> _Sight:
     pixel = torch.from_numpy(photo.camera.project(points).astype(np.float32))
     change = seen.atlas.image(sample_image(torch.from_numpy(ratio), pixel).numpy())
     skin = replace(seen, weight=np.where(seen.atlas.is_part("skin"), seen.weight, 0.0).astype(np.float32))
-    return _Sight(change, skin.weight_image(), skin.standing())
+    return _Sight(change, skin.weight_image(), skin.standing(TONE))

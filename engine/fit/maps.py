@@ -20,7 +20,7 @@ from ..render.transfer import camera_visibility
 from ..reporter import Reporter
 from ..settings import Settings
 from .atlas import Atlas, make_atlas
-from .blending import resized, shares, standing
+from .blending import DETAIL, TONE, Band, levelling, resized, shares, standing
 from .eyes import EYE_ROUGHNESS, EYE_SPECULAR, SIDES, Eyeball, eye_colours, paint_eye
 from .fill import pad, push_pull
 from .head import DifferentiableHead
@@ -29,7 +29,7 @@ from .reference import PICTURE_SIZE, STEP_SHARE, LitPicture, refine_by_rendering
 from .repeatable import make_repeatable
 from .shading import Lit, joined
 from .stage2 import Stage2Result
-from .stage3 import Maps, Texels, Weights, confidence, refine_maps
+from .stage3 import COARSEST, Maps, Texels, Weights, confidence, explaining_change, refine_maps
 from .tracing import trace_transfer
 
 FloatImage = NDArray[np.float32]
@@ -75,9 +75,9 @@ class SeenAtlas:
         """(S, S) of ``weight``."""
         return self.atlas.image(self.weight[:, None])[:, :, 0]
 
-    def standing(self) -> FloatImage:
-        """(S, S) what this photo's word counts against other photos'."""
-        return standing(self.weight_image(), self.atlas.image(self.cosine[:, None])[:, :, 0])
+    def standing(self, band: Band) -> FloatImage:
+        """(S, S) what this photo's word counts against other photos' in a band of detail."""
+        return standing(self.weight_image(), self.atlas.image(self.cosine[:, None])[:, :, 0], band)
 
 
 @dataclass
@@ -219,7 +219,7 @@ class MapProblem:
         up = [cv2.resize(v, (size, size), interpolation=cv2.INTER_CUBIC) for v in vars(maps).values()]
         larger = FinishedMaps(*(np.clip(v, 0.0, 1.0) for v in up))
         atlas = make_atlas(self.model, size)
-        parts = shares([resized(photo.standing(), size) for photo in seen])
+        parts = shares([resized(photo.standing(DETAIL), size) for photo in seen])
         detail = np.zeros((len(atlas.rows), 3), np.float32)
         for view, coarse, share in zip(self.views, seen, parts, strict=True):
             detail += atlas.at(share)[:, None] * _finer(view, coarse, atlas)
@@ -279,7 +279,7 @@ class PhotoPyramid:
     def __init__(self, seen: SeenAtlas, shading: Lit) -> None:
         self.colour = seen.atlas.image(seen.colour)
         self.weight = seen.weight_image()
-        self.standing = seen.standing()
+        self.standings = {band: seen.standing(band) for band in (TONE, DETAIL)}
         self.shading = shading
 
     def weight_at(self, size: int) -> FloatImage:
@@ -303,15 +303,35 @@ class TexelPyramid:
         self.base = pad(np.concatenate([albedo, surface], 2), known)
         self.skin = atlas.image(atlas.is_part("skin").astype(np.float32)[:, None])[:, :, 0]
         self.photos = [PhotoPyramid(photo, lit) for photo, lit in zip(seen, shading, strict=True)]
+        if len(self.photos) > 1:
+            self._level(min(COARSEST, atlas.size))
+
+    def _level(self, size: int) -> None:
+        """Give all photos one tone where they overlap: each one's light was found for itself."""
+        alone = [self._texels([photo], size) for photo in self.photos]
+        unchanged = Maps(torch.zeros(5, size, size))
+        gains = levelling(
+            [explaining_change(unchanged, texels).permute(1, 2, 0).numpy() for texels in alone],
+            [texels.weight.numpy() for texels in alone],
+            [
+                resized(photo.standings[TONE], size) * (t.weight.numpy() > 0.0)
+                for photo, t in zip(self.photos, alone, strict=True)
+            ],
+        )
+        for photo, gain in zip(self.photos, gains, strict=True):
+            photo.colour *= resized(gain, len(photo.colour))
 
     def at(self, size: int) -> Texels:
         """Everything at ``size`` texels."""
+        return self._texels(self.photos, size)
+
+    def _texels(self, photos: list[PhotoPyramid], size: int) -> Texels:
         base = resized(self.base, size)
         skin = (resized(self.skin, size) > 0.5).astype(np.float32)
-        weights = [_trusted(photo.weight_at(size) * skin) for photo in self.photos]
-        parts = shares([resized(p.standing, size) * (w > 0.0) for p, w in zip(self.photos, weights, strict=True)])
+        weights = [_trusted(photo.weight_at(size) * skin) for photo in photos]
+        parts = shares([resized(p.standings[DETAIL], size) * (w > 0.0) for p, w in zip(photos, weights, strict=True)])
         places = [torch.from_numpy(np.flatnonzero(weight)) for weight in weights]
-        sights = list(zip(self.photos, places, strict=True))
+        sights = list(zip(photos, places, strict=True))
         return Texels(
             weight=torch.from_numpy(np.max(weights, 0)),
             seen=torch.cat(places),
