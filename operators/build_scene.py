@@ -159,9 +159,6 @@ def _light_scene(
         for number, photo in enumerate(result.photos)
         if photo.light
     ]
-    for other in worlds[1:]:
-        # A world that no scene uses would not be saved.
-        other.use_fake_user = True
     if not worlds:
         return None
     scene.world = worlds[0]

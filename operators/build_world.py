@@ -21,6 +21,8 @@ def build_world(label: str, photo: PhotoResult, folder: Path, store: ImageStore,
     """
     name = numbered(f"{label} Light", number)
     world = bpy.data.worlds.new(name)
+    # A scene shows one world; those of other photos and people would not be saved.
+    world.use_fake_user = True
     if world.node_tree is None:
         world.use_nodes = True
     tree = world.node_tree
