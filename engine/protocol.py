@@ -186,7 +186,8 @@ class PhotoResult:
 
     The camera's frame: looks along -z, y up. ``rotation`` (3 x 3 rows) and ``translation`` (mm) take a point of the
     head's frame into it. Pixel (0, 0) is the top left corner. ``width``, ``height``, ``focal_px``, ``cx``, ``cy`` are
-    in pixels of the photo as it stands in ``photo`` (upright: EXIF orientation applied).
+    in pixels of the photo as it stands in ``photo`` (upright: EXIF orientation applied). ``mesh`` is the head with this
+    photo's ``expression``.
     """
 
     photo: str
@@ -201,6 +202,7 @@ class PhotoResult:
     render: str
     contact_sheet: str
     mask: str = ""
+    mesh: str = ""
     expression: dict[str, float] = field(default_factory=dict)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -93,6 +94,16 @@ class Lit:
         """
         body = self.kept(specular, roughness)[:, None] * self.reached(albedo)
         return albedo * body + self.specular(specular, roughness)
+
+
+def joined(parts: Sequence[Lit]) -> Lit:
+    """All points of ``parts``, one after the other; their nodes are the same, and their bounces settled."""
+    return Lit(
+        torch.cat([part.diffuse for part in parts]),
+        torch.cat([part.glossy for part in parts]),
+        parts[0].nodes,
+        torch.cat([part.cosine for part in parts]),
+    )
 
 
 def _between_nodes(values: Tensor, nodes: Tensor, roughness: Tensor) -> Tensor:

@@ -66,8 +66,8 @@ class Stage1Result:
     Attributes:
         identity: (K,) coefficients in standard deviations.
         photos: one for each observation.
-        landmark_error_percent: mean over all photos of the distance between the detected points and the model's, in
-            percent of the face's height, after the model was laid on the points just as they were detected.
+        landmark_errors_percent: for each photo the mean distance between the detected points and the model's, in percent
+            of the face's height, after the model was laid on the points just as they were detected.
         calibrated_error_percent: mean of `PhotoFit.error_percent`, where the detector's habits are taken into account.
         iterations: Gauss-Newton steps taken.
         seconds: wall-clock time.
@@ -75,10 +75,15 @@ class Stage1Result:
 
     identity: Floats
     photos: list[PhotoFit]
-    landmark_error_percent: float
+    landmark_errors_percent: list[float]
     calibrated_error_percent: float
     iterations: int
     seconds: float
+
+    @property
+    def landmark_error_percent(self) -> float:
+        """The mean over the photos."""
+        return float(np.mean(self.landmark_errors_percent))
 
 
 @dataclass(frozen=True)
@@ -176,20 +181,17 @@ def fit_landmarks(
     problem = _problem(embedded, faces, model, settings, Deviations())
     most = settings.stage1_iterations
     state, problem, steps = _descend(problem, _first_state(embedded, problem), most, reporter)
-    error = _mean_error(_photo_fits(problem, state))
+    errors = [photo.error_percent for photo in _photo_fits(problem, state)]
     if embedded.habits is not None:
         state, problem, more = _descend(problem.calibrated(state), state, most, reporter)
         steps += more
     photos = _photo_fits(problem, state)
-    return Stage1Result(state.identity, photos, error, _mean_error(photos), steps, time.perf_counter() - start)
+    calibrated = float(np.mean([photo.error_percent for photo in photos]))
+    return Stage1Result(state.identity, photos, errors, calibrated, steps, time.perf_counter() - start)
 
 
 def _photo_fits(problem: _Problem, state: _State) -> list[PhotoFit]:
     return [_photo_fit(photo, state, i) for i, photo in enumerate(problem.photos)]
-
-
-def _mean_error(photos: list[PhotoFit]) -> float:
-    return float(np.mean([photo.error_percent for photo in photos]))
 
 
 def _problem(
