@@ -17,136 +17,64 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
-import shlex
+import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from environments import ROOT, python_in, say
-from nextgenface.engine import blend, presets
+from nextgenface import __version__
+from nextgenface.engine import presets
 from nextgenface.engine.errors import EngineError
 from nextgenface.engine.settings import Settings
-from scoring import scorers, table
-from scoring.cases import Benchmark, BenchmarkError, Case, Group
-from scoring.fitting import FitError, Fitter
-from scoring.results import RESULT, FittedPhoto
+from scoring import table
+from scoring.cases import Benchmark, BenchmarkError
+from scoring.fitting import FitError, Fitter, Timing
+from scoring.judge import SCORES, TIMING, Place, Scorer, Scores
+from scoring.results import RESULT
 from scoring.rows import row_of
 from scoring.sheet import Shown, sheet
 from setup_engine import blender_folder, default_blender
 
-Scores = dict[str, Any]
-TIMING, SCORES = "timing.json", "scores.json"
-# What a step of scoring may end with; anything else is a fault of this program.
-STEP_ERRORS = (BenchmarkError, EngineError, OSError)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a group's files lie: ``result/`` of the fit, and a folder of scores for each of its photos."""
-
-    folder: Path
-    group: Group
-
-    @property
-    def result(self) -> Path:
-        """The fit's own folder."""
-        return self.folder / "result"
-
-    def scores(self, case: Case) -> Path:
-        """The folder of a photo's scores."""
-        return self.folder if len(self.group.cases) == 1 else self.folder / case.name
-
-
-@dataclass(frozen=True)
-class Scorer:
-    """Scores fitted photos."""
-
-    benchmark: Benchmark
-    cache: Path
-    samples: int
-    blender: Path | None
-
-    def score(self, place: Place, number: int) -> Scores:
-        """All scores of photo ``number``; a step that fails leaves a line in ``errors``."""
-        case = place.group.cases[number]
-        folder = place.scores(case)
-        folder.mkdir(parents=True, exist_ok=True)
-        fitted = FittedPhoto.read(place.result, number)
-        scores: Scores = {
-            "case": case.name if len(place.group.cases) == 1 else f"{case.name} of {place.group.name}",
-            "head": case.head,
-            "photos": len(place.group.cases),
-            "timing": json.loads((place.folder / TIMING).read_text("utf-8")),
-            "stage_seconds": fitted.report["seconds"],
-            "engine_psnr_db": fitted.report["reproduction_psnr_db"],
-            "trivial": self.benchmark.baselines.get(case.name, {}),
-            "errors": {},
-        }
-        for name, step in self._steps(case, fitted, folder).items():
-            try:
-                scores.update(step())
-            except STEP_ERRORS as error:
-                scores["errors"][name] = str(error)
-                say(f"    {name}: {error}")
-        return scores
-
-    def _steps(self, case: Case, fitted: FittedPhoto, folder: Path) -> dict[str, Callable[[], Scores]]:
-        steps = {
-            "shape": lambda: self._shape(case, fitted, folder),
-            "albedo": lambda: self._albedo(case, fitted, folder),
-        }
-        if self.blender is not None:
-            blender = self.blender
-            steps["Cycles"] = lambda: self._cycles(case, fitted, folder, blender)
-        return steps
-
-    def _shape(self, case: Case, fitted: FittedPhoto, folder: Path) -> Scores:
-        landmarks = folder / "landmarks.json"
-        fitted.write_landmarks(landmarks)
-        scores = scorers.geometry(self.benchmark, case, fitted.mesh, landmarks, folder / "distances.npz")
-        mean = scorers.mean_face(self.benchmark, case, fitted.result.face_model, self.cache)
-        return {"geometry": scores, "bundled_mean_face": mean}
-
-    def _albedo(self, case: Case, fitted: FittedPhoto, folder: Path) -> Scores:
-        picture = folder / "albedo.png"
-        fitted.write_albedo(picture)
-        return {"albedo": scorers.albedo(self.benchmark, case, picture)}
-
-    def _cycles(self, case: Case, fitted: FittedPhoto, folder: Path, blender: Path) -> Scores:
-        file = folder / "head.blend"
-        blend.find_builder(blender).build(fitted.alone(), file)
-        scorers.render(self.benchmark, case, file, folder, self.samples, blender)
-        return {name: scorers.picture(self.benchmark, case, name, folder) for name in scorers.RENDERS}
+# Git's answer is no reason to wait.
+GIT_SECONDS = 10.0
 
 
 def fit_all(places: Sequence[Place], settings: Settings, reuse: bool) -> dict[str, str]:
-    """Fit every group; group -> why it failed."""
+    """Fit every group in one worker; group -> why it failed."""
     failed: dict[str, str] = {}
-    stage = _stage_printer()
-    with Fitter(Path(sys.executable), settings.to_dict(), stage) as fitter:
+    with Fitter(Path(sys.executable), settings.to_dict(), lambda stage: say(f"    {stage}")) as fitter:
         for number, place in enumerate(places, 1):
             name = place.group.name
             if reuse and (place.result / RESULT).is_file() and (place.folder / TIMING).is_file():
                 say(f"[{number}/{len(places)}] {name}: the fit that is there")
                 continue
             say(f"[{number}/{len(places)}] {name}: fitting")
-            place.folder.mkdir(parents=True, exist_ok=True)
             try:
-                timing = fitter.fit([case.photo for case in place.group.cases], place.result)
+                timing = fit(fitter, place, warm=len(places) > 1)
             except (FitError, EngineError) as error:
                 failed[name] = str(error)
                 say(f"    failed: {error}")
                 continue
-            (place.folder / TIMING).write_text(json.dumps(timing.to_dict()), "utf-8")
-            say(f"    {timing.seconds:.1f} s, {timing.peak_memory_mb or 0:.0f} MB")
+            say(f"    {timing.seconds or timing.started_seconds:.1f} s, {timing.peak_memory_mb or 0:.0f} MB")
     return failed
 
 
-def _stage_printer() -> Callable[[str], None]:
-    return lambda stage: say(f"    {stage}")
+def fit(fitter: Fitter, place: Place, warm: bool) -> Timing:
+    """Fit one group. ``warm``: once more where the worker was only started for it, so that both times are known."""
+    place.folder.mkdir(parents=True, exist_ok=True)
+    place.clear()
+    photos = [case.photo for case in place.group.cases]
+    timing = fitter.fit(photos, place.result)
+    if warm and timing.seconds is None:
+        again = fitter.fit(photos, place.result)
+        timing = replace(again, started_seconds=timing.started_seconds)
+    (place.folder / TIMING).write_text(json.dumps(asdict(timing)), "utf-8")
+    return timing
 
 
 def score_all(places: Sequence[Place], scorer: Scorer, reuse: bool, failed: dict[str, str]) -> list[Scores]:
@@ -154,26 +82,24 @@ def score_all(places: Sequence[Place], scorer: Scorer, reuse: bool, failed: dict
     found: list[Scores] = []
     for number, place in enumerate(places, 1):
         for photo, case in enumerate(place.group.cases):
-            path = place.scores(case) / SCORES
             say(f"[{number}/{len(places)}] {case.name}: scoring")
             if place.group.name in failed:
-                found.append({"case": case.name, "head": case.head, "errors": {"fit": failed[place.group.name]}})
-                continue
-            scores = json.loads(path.read_text("utf-8")) if reuse and path.is_file() else scorer.score(place, photo)
-            path.write_text(json.dumps(scores, indent=1), "utf-8")
+                scores = scorer.described(place, case) | {"errors": {"fit": failed[place.group.name]}}
+            else:
+                scores = scored(place, photo, scorer, reuse)
             found.append(scores)
     return found
 
 
-def write_tables(output: Path, found: Sequence[Scores]) -> str:
-    """Write ``table.md`` and return it."""
-    rows = [row_of(scores) for scores in found]
-    alone = [row for row in rows if row.photos == 1]
-    blocks = [table.case_table(alone, columns) for columns in (table.SHAPE, table.SKIN, table.LIGHT, table.COST)]
-    blocks.insert(3, "\n".join(f"* {sentence}" for sentence in table.sentences(alone)))
-    text = "\n\n".join(block for block in blocks if block) + "\n"
-    (output / "table.md").write_text(text, "utf-8")
-    return text
+def scored(place: Place, photo: int, scorer: Scorer, reuse: bool) -> Scores:
+    """The scores of one photo, written into its file; taken from there where they may be."""
+    path = place.scores(place.group.cases[photo]) / SCORES
+    if reuse and path.is_file():
+        known: Scores = json.loads(path.read_text("utf-8"))
+        return known
+    scores = scorer.score(place, photo)
+    path.write_text(json.dumps(scores, indent=1), "utf-8")
+    return scores
 
 
 def write_sheet(output: Path, places: Sequence[Place], found: Sequence[Scores]) -> None:
@@ -183,7 +109,7 @@ def write_sheet(output: Path, places: Sequence[Place], found: Sequence[Scores]) 
     sheet(rows).save(output / "sheet.jpg", quality=90)
 
 
-def parse() -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
@@ -196,7 +122,7 @@ def parse() -> argparse.Namespace:
     add("--no-blender", action="store_true", help="no reproduction and no relighting in Cycles")
     add("--samples", type=int, default=64, help="of Cycles, per pixel")
     add("--reuse", choices=("fits", "scores"), help="take the fits, or fits and scores, that are in the output folder")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def find_blender(options: argparse.Namespace) -> Path | None:
@@ -209,9 +135,38 @@ def find_blender(options: argparse.Namespace) -> Path | None:
     return path
 
 
-def main() -> int:
-    """Fit, score, write; the exit code: 0 when everything was scored."""
-    options = parse()
+def origin(options: argparse.Namespace) -> dict[str, Any]:
+    """What the figures were measured with."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        git = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS).stdout.strip()
+    except OSError:
+        git = ""
+    return {
+        "version": __version__,
+        "commit": git,
+        "machine": f"{platform.system()} {platform.machine()}",
+        "processors": os.cpu_count(),
+        "preset": options.preset,
+        "changed_settings": options.set,
+        "cycles_samples": None if options.no_blender else options.samples,
+    }
+
+
+def write_all(output: Path, places: Sequence[Place], found: Sequence[Scores], measured: dict[str, Any]) -> None:
+    """Write ``benchmark.json``, ``table.md`` (shown too) and ``sheet.jpg``; ``measured``: `origin`."""
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "benchmark.json").write_text(json.dumps({**measured, "cases": found}, indent=1), "utf-8")
+    told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in measured.items() if value)
+    text = f"Measured with {told}.\n\n{table.report([row_of(scores) for scores in found])}"
+    (output / "table.md").write_text(text, "utf-8")
+    say(f"\n{text}")
+    write_sheet(output, places, found)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fit, score, write; the exit code: 0 everything was scored, 1 something failed, 2 the command was wrong."""
+    options = parse(arguments)
     try:
         benchmark = Benchmark(options.cases)
         groups = benchmark.groups(options.names)
@@ -223,17 +178,9 @@ def main() -> int:
     places = [Place(options.output / group.name, group) for group in groups]
     failed = fit_all(places, settings, options.reuse is not None)
     found = score_all(places, scorer, options.reuse == "scores", failed)
-    described = {
-        "command": shlex.join(sys.argv),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "settings": settings.to_dict(),
-        "cases": found,
-    }
-    (options.output / "benchmark.json").write_text(json.dumps(described, indent=1), "utf-8")
-    say(write_tables(options.output, found))
-    write_sheet(options.output, places, found)
-    errors = [f"{scores['case']}: {name}: {why}" for scores in found for name, why in scores["errors"].items()]
-    print(*errors, sep="\n", file=sys.stderr)
+    write_all(options.output, places, found, origin(options))
+    errors = [f"error: {scores['case']}: {name}: {why}" for scores in found for name, why in scores["errors"].items()]
+    print(*errors, sep="\n", end="\n" if errors else "", file=sys.stderr)
     return 1 if errors else 0
 
 

@@ -27,23 +27,14 @@ class Timing:
     """What one fit took.
 
     Attributes:
-        seconds: from asking for it to its last message.
-        started_seconds: from the start of its worker to its last message; None where the worker was there before. Such
-            a job is not warm: its ``seconds`` hold the imports.
+        seconds: from asking for it to its last message; None where its worker was started for it and so was not warm.
+        started_seconds: from the start of its worker to its last message; None where the worker was there before.
         peak_memory_mb: of the worker during this job, in units of 1,000,000 bytes; None where the system does not tell.
     """
 
-    seconds: float
+    seconds: float | None
     started_seconds: float | None
     peak_memory_mb: float | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {
-            "seconds": round(self.seconds, 3),
-            "started_seconds": None if self.started_seconds is None else round(self.started_seconds, 3),
-            "peak_memory_mb": self.peak_memory_mb,
-        }
 
 
 class Fitter:
@@ -55,7 +46,7 @@ class Fitter:
         Args:
             python: the engine's interpreter.
             settings: of all fits (`Settings.to_dict`).
-            tell: is given a line for each stage that begins.
+            tell: is given the name of each stage that begins.
         """
         self._python, self._settings, self._tell = python, dict(settings), tell
         self._worker: WorkerProcess | None = None
@@ -80,7 +71,9 @@ class Fitter:
         job = worker.start_job(photos, output, {**self._settings, **(changes or {})})
         self._follow(worker, job)
         end = time.perf_counter()
-        return Timing(end - asked, end - begin if is_new else None, _peak_mb(worker.pid))
+        if is_new:
+            return Timing(None, end - begin, _peak_mb(worker.pid))
+        return Timing(end - asked, None, _peak_mb(worker.pid))
 
     def _living_worker(self) -> tuple[WorkerProcess, bool]:
         if self._worker is not None and self._worker.is_alive:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,12 @@ class FittedPhoto:
     """One photo of a finished result."""
 
     folder: Path
-    result: Result
     number: int
 
-    @classmethod
-    def read(cls, folder: Path, number: int) -> FittedPhoto:
-        """Photo ``number`` of the result in ``folder``. Raises OSError or ProtocolError where there is none."""
-        return cls(folder, Result.from_json((folder / RESULT).read_text("utf-8")), number)
+    @cached_property
+    def result(self) -> Result:
+        """The description of the result. Raises OSError or ProtocolError where there is none."""
+        return Result.from_json((self.folder / RESULT).read_text("utf-8"))
 
     @property
     def photo(self) -> PhotoResult:

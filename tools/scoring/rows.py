@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ class Row:
 
     Lengths are mm, ITA is in degrees, PSNR in dB, albedo errors are RMSE of linear values, ``covered`` and the ratio are
     shares. ``benchmark_mean`` and ``bundled_mean`` are the medians of two mean faces, aligned with scale like ``shape``.
-    ``seconds`` is None for the job that its worker was started for: that one was not warm.
+    ``photos`` were fitted together; ``seconds`` are a warm worker's, ``stages`` those of the parts of the fit.
     """
 
     case: str
@@ -27,7 +27,7 @@ class Row:
     photos: int = 1
     seconds: float | None = None
     started_seconds: float | None = None
-    stage1_seconds: float | None = None
+    stages: Mapping[str, float] = field(default_factory=dict)
     peak_memory_mb: float | None = None
     shape: float | None = None
     shape_metric: float | None = None
@@ -40,11 +40,17 @@ class Row:
     ita_error: float | None = None
     ita_photo: float | None = None
     ita_constant: float | None = None
+    engine: float | None = None
     reproduction: float | None = None
     relit: float | None = None
     relit_photo: float | None = None
     relit_constant: float | None = None
     covered: float | None = None
+
+    @property
+    def label(self) -> str:
+        """The case, and how many photos were fitted together where it was not the only one."""
+        return self.case if self.photos == 1 else f"{self.case} of {self.photos}"
 
     @property
     def best_mean(self) -> float | None:
@@ -77,14 +83,13 @@ def _below(value: float | None, *others: float | None) -> bool | None:
 def row_of(scores: Scores) -> Row:
     """The row of a scores.json's content; what is missing in it is None."""
     trivial, timing, stages = (_part(scores, name) for name in ("trivial", "timing", "stage_seconds"))
-    started = _number(timing, "started_seconds")
     return Row(
         case=str(scores["case"]),
         head=str(scores.get("head", scores["case"])),
         photos=int(scores.get("photos", 1)),
-        seconds=_number(timing, "seconds") if started is None else None,
-        started_seconds=started,
-        stage1_seconds=_number(stages, "stage1"),
+        seconds=_number(timing, "seconds"),
+        started_seconds=_number(timing, "started_seconds"),
+        stages={name: float(seconds) for name, seconds in stages.items()},
         peak_memory_mb=_number(timing, "peak_memory_mb"),
         shape=_number(scores, "geometry", "scaled", "median_mm"),
         shape_metric=_number(scores, "geometry", "metric", "median_mm"),
@@ -97,6 +102,7 @@ def row_of(scores: Scores) -> Row:
         ita_error=_number(scores, "albedo", "ita_signed_deg"),
         ita_photo=_number(trivial, "photo_as_albedo", "ita_error_deg"),
         ita_constant=_number(trivial, "constant_albedo", "ita_error_deg"),
+        engine=_number(scores, "engine_psnr_db"),
         reproduction=_number(scores, "reproduction", "psnr_db"),
         relit=_number(scores, "relit", "psnr_db"),
         relit_photo=_number(trivial, "photo_as_relit", "psnr_db"),

@@ -26,6 +26,11 @@ ALIGNMENTS = {"scaled": ("--scale",), "metric": ()}
 RENDERS = {"reproduction": "photo.png", "relit": "relit.png"}
 
 
+def shown(name: str) -> str:
+    """The file name of a render of `RENDERS`, laid over black."""
+    return f"{name}_over_black.png"
+
+
 def last_object(text: str) -> dict[str, Any]:
     """The JSON object in the last line of ``text`` that is one. Raises BenchmarkError where there is none."""
     for line in reversed(text.splitlines()):
@@ -105,7 +110,7 @@ def render(benchmark: Benchmark, case: Case, blend: Path, folder: Path, samples:
 
 def picture(benchmark: Benchmark, case: Case, name: str, folder: Path) -> dict[str, Any]:
     """Scores of the render ``name`` of `RENDERS`, laid over black, with the share of the face's mask that it covers."""
-    path = folder / f"{name}_over_black.png"
+    path = folder / shown(name)
     alpha = over_black(folder / f"{name}.png", path)
     scores = evaluate(benchmark, "photo", case.folder, path, "--reference", RENDERS[name])
     mask = cv2.imread(str(case.folder / "face_mask.png"), cv2.IMREAD_GRAYSCALE) > 127
@@ -117,7 +122,7 @@ def over_black(source: Path, target: Path) -> NDArray[np.float64]:
     image = cv2.imread(str(source), cv2.IMREAD_UNCHANGED)
     if image is None or image.ndim != 3 or image.shape[2] != 4:
         raise BenchmarkError(f"{source} is no picture with alpha. Render it again.")
-    values = image / float(np.iinfo(image.dtype).max)
+    values = image / (65535.0 if image.dtype == np.uint16 else 255.0)
     alpha = values[:, :, 3]
     # The scorer's own way: encoded values, uncovered pixels count as black.
     encoded = values[:, :, 2::-1] * alpha[:, :, None]

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from .cases import Case
+from .judge import ALBEDO, DISTANCES
 from .rows import Row
+from .scorers import shown
 
-TITLES = ("Photo", "In Cycles", "Albedo", "True albedo", "Relit", "True relit", "Shape's error")
+TITLES = ("Photo", "In Cycles", "Albedo", "True albedo", "Relit", "True relit", "Shape's error: blue 0, red 5 mm")
 PANEL, GAP, CAPTION = 256, 6, 22
 PAPER, INK = (30, 30, 32), (225, 225, 225)
 # Distance in mm at the end of the colours.
@@ -38,13 +40,13 @@ class Shown:
         """In the order of `TITLES`; None for what is not there."""
         files = [
             self.case.photo,
-            self.folder / "reproduction_over_black.png",
-            self.folder / "albedo.png",
+            self.folder / shown("reproduction"),
+            self.folder / ALBEDO,
             self.case.folder / "gt_albedo.png",
-            self.folder / "relit_over_black.png",
+            self.folder / shown("relit"),
             self.case.folder / "relit.png",
         ]
-        distances = self.folder / "distances.npz"
+        distances = self.folder / DISTANCES
         return [
             *(_read(file) if file.is_file() else None for file in files),
             error_picture(self.case, distances) if distances.is_file() else None,
@@ -54,18 +56,22 @@ class Shown:
         """Under the pictures, in the order of `TITLES`."""
         row = self.row
         return [
-            row.case,
+            row.label,
             _worded("{:.1f} dB", row.reproduction),
-            " ".join([_worded("RMSE {:.3f}", row.albedo), _worded("ITA {:+.0f}", row.ita_error)]).strip(),
+            _joined(_worded("RMSE {:.3f}", row.albedo), _worded("ITA {:+.0f}", row.ita_error)),
             _worded("ITA {:.0f}", row.ita_true),
             _worded("{:.1f} dB", row.relit),
             _worded("constant {:.1f} dB", row.relit_constant),
-            " ".join([_worded("{:.2f} mm", row.shape), _worded("mean face {:.2f}", row.best_mean)]).strip(),
+            _joined(_worded("{:.2f} mm", row.shape), _worded("a mean face {:.2f}", row.best_mean)),
         ]
 
 
 def _worded(words: str, value: float | None) -> str:
     return "" if value is None else words.format(value)
+
+
+def _joined(*words: str) -> str:
+    return ", ".join(word for word in words if word)
 
 
 def sheet(rows: Sequence[Shown]) -> Image.Image:
@@ -75,9 +81,9 @@ def sheet(rows: Sequence[Shown]) -> Image.Image:
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(CAPTION * 0.65)
     for column, title in enumerate(TITLES):
         draw.text((GAP + column * step, CAPTION / 2 + GAP / 2), title, INK, font, "lm")
-    for number, shown in enumerate(rows):
+    for number, row in enumerate(rows):
         top = CAPTION + GAP + number * line
-        for column, (picture, caption) in enumerate(zip(shown.pictures(), shown.captions(), strict=True)):
+        for column, (picture, caption) in enumerate(zip(row.pictures(), row.captions(), strict=True)):
             if picture is not None:
                 image.paste(ImageOps.pad(picture, (PANEL, PANEL), color=PAPER), (GAP + column * step, top))
             draw.text((GAP + column * step, top + PANEL + CAPTION / 2), caption, INK, font, "lm")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from .rows import Row, by_head, known, tone_line
 
 Value = Callable[[Row], float | None]
 NOTHING = "-"
+_ABSENT = Row("", "")
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,13 @@ SKIN = (
     Column("photo as albedo", lambda row: row.albedo_photo, 3),
     Column("constant skin", lambda row: row.albedo_constant, 3),
     Column("true ITA", lambda row: row.ita_true, 0, None),
-    Column("ITA error", lambda row: row.ita_error, 0, signed=True),
+    Column("ITA error", lambda row: row.ita_error, 1, signed=True),
     Column("of the photo", lambda row: row.ita_photo, 0),
     Column("of the constant", lambda row: row.ita_constant, 0),
 )
 LIGHT = (
     Column("reproduction, dB", lambda row: row.reproduction, 1, more_is_better=True),
+    Column("in the engine, its own mask", lambda row: row.engine, 1, more_is_better=True),
     Column("relit, dB", lambda row: row.relit, 1, more_is_better=True),
     Column("photo not relit", lambda row: row.relit_photo, 1, more_is_better=True),
     Column("right constant", lambda row: row.relit_constant, 1, more_is_better=True),
@@ -63,8 +66,7 @@ LIGHT = (
 )
 COST = (
     Column("seconds, warm", lambda row: row.seconds, 1),
-    Column("seconds with start-up", lambda row: row.started_seconds, 1),
-    Column("stage 1, s", lambda row: row.stage1_seconds),
+    Column("with start-up", lambda row: row.started_seconds, 1),
     Column("peak memory, MB", lambda row: row.peak_memory_mb, 0),
 )
 
@@ -78,7 +80,7 @@ def markdown(cells: Sequence[Sequence[str]]) -> str:
 def case_table(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     """Every row, then median, mean and worst of each column of scores."""
     cells = [["case", *(column.title for column in columns)]]
-    cells += [[row.case, *(column.text(column.value(row)) for column in columns)] for row in rows]
+    cells += [[row.label, *(column.text(column.value(row)) for column in columns)] for row in rows]
     told: dict[str, Callable[[Column, list[float]], float]] = {
         "median": lambda _, values: float(np.median(values)),
         "mean": lambda _, values: float(np.mean(values)),
@@ -91,6 +93,38 @@ def case_table(rows: Sequence[Row], columns: Sequence[Column]) -> str:
 def _told(column: Column, rows: Sequence[Row], tell: Callable[[Column, list[float]], float]) -> str:
     values = known(column.value(row) for row in rows)
     return NOTHING if not values or column.more_is_better is None else column.text(tell(column, values))
+
+
+def stage_columns(rows: Sequence[Row]) -> list[Column]:
+    """A column of seconds for each part of the fit, in their order."""
+    names = dict.fromkeys(name for row in rows for name in row.stages)
+    return [Column(name, partial(_stage, name=name)) for name in names]
+
+
+def _stage(row: Row, name: str) -> float | None:
+    return row.stages.get(name)
+
+
+def together_table(rows: Sequence[Row]) -> str:
+    """Photos of one person fitted together, each beside the same photo fitted alone; empty where there are none."""
+    alone = {row.case: row for row in rows if row.photos == 1}
+    columns = (SHAPE[0], SHAPE[3], SKIN[0], SKIN[4], LIGHT[0], LIGHT[2])
+    cells = [["case", *(f"{column.title}: together, alone" for column in columns)]]
+    for row in (row for row in rows if row.photos > 1):
+        both = [(column, column.value(row), column.value(alone.get(row.case, _ABSENT))) for column in columns]
+        cells.append([row.label, *(f"{column.text(one)}, {column.text(other)}" for column, one, other in both)])
+    return markdown(cells) if len(cells) > 1 else ""
+
+
+def report(rows: Sequence[Row]) -> str:
+    """All tables. Medians, means and sentences are of the photos that were fitted alone."""
+    alone = [row for row in rows if row.photos == 1]
+    blocks = [together_table(rows)]
+    if alone:
+        scores = [case_table(alone, columns) for columns in (SHAPE, SKIN, LIGHT)]
+        told = "\n".join(f"* {sentence}" for sentence in sentences(alone))
+        blocks = [*scores, told, *blocks, case_table(alone, (*COST, *stage_columns(alone)))]
+    return "\n\n".join(block for block in blocks if block) + "\n"
 
 
 def sentences(rows: Sequence[Row]) -> list[str]:
