@@ -26,7 +26,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from environments import ROOT, python_in, say
+from environments import ROOT, python_in, runs, say
 from nextgenface import __version__
 from nextgenface.engine import presets
 from nextgenface.engine.errors import EngineError
@@ -60,7 +60,7 @@ def fit_all(places: Sequence[Place], settings: Settings, reuse: bool) -> dict[st
                 failed[name] = str(error)
                 say(f"    failed: {error}")
                 continue
-            say(f"    {timing.seconds or timing.started_seconds:.1f} s, {timing.peak_memory_mb or 0:.0f} MB")
+            say(f"    {timing}")
     return failed
 
 
@@ -118,7 +118,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--output", type=Path, default=ROOT / "out/benchmark", metavar="FOLDER", help="default: out/benchmark")
     add("--preset", default=presets.DEFAULT_PRESET, choices=presets.preset_names())
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="one setting; may be given again")
-    add("--blender", type=Path, metavar="PATH", help="a Python with bpy, or a Blender; default: .venv-blender")
+    add("--blender", type=Path, metavar="PATH", help="a Python with bpy; default: .venv-blender's")
     add("--no-blender", action="store_true", help="no reproduction and no relighting in Cycles")
     add("--samples", type=int, default=64, help="of Cycles, per pixel")
     add("--reuse", choices=("fits", "scores"), help="take the fits, or fits and scores, that are in the output folder")
@@ -126,12 +126,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def find_blender(options: argparse.Namespace) -> Path | None:
-    """The Python with bpy, or the Blender, for Cycles; None where none is wanted."""
+    """The Python with bpy for Cycles; None where none is wanted."""
     if options.no_blender:
         return None
     path: Path = options.blender or python_in(ROOT / blender_folder(default_blender()))
-    if not path.is_file():
-        raise BenchmarkError(f"There is no {path}. Run tools/setup_engine.py --blender, or give --blender PATH.")
+    if not runs(path, "-c", "import bpy"):
+        raise BenchmarkError(
+            f"{path} is no Python with bpy. Run tools/setup_engine.py --blender, or give --blender PATH."
+        )
     return path
 
 

@@ -36,6 +36,10 @@ class Timing:
     started_seconds: float | None
     peak_memory_mb: float | None
 
+    def __str__(self) -> str:
+        seconds = f"{self.started_seconds:.1f} s with start-up" if self.seconds is None else f"{self.seconds:.1f} s"
+        return seconds if self.peak_memory_mb is None else f"{seconds}, {self.peak_memory_mb:.0f} MB"
+
 
 class Fitter:
     """Gives jobs to one worker, and to another one where that has died. To be used in a ``with`` block."""

@@ -95,14 +95,12 @@ def albedo(benchmark: Benchmark, case: Case, picture: Path) -> dict[str, Any]:
     return {**scores, "ita_signed_deg": scores["ita_pred_deg"] - scores["ita_gt_deg"]}
 
 
-def render(benchmark: Benchmark, case: Case, blend: Path, folder: Path, samples: int, blender: Path) -> None:
-    """Have the benchmark's relight.py write ``reproduction.png`` and ``relit.png`` into ``folder``, with ``blender``."""
+def render(benchmark: Benchmark, case: Case, blend: Path, folder: Path, samples: int, python: Path) -> None:
+    """Have the benchmark's relight.py write ``reproduction.png`` and ``relit.png`` into ``folder``, with a ``python`` with bpy."""
     for name in RENDERS:
         (folder / f"{name}.png").unlink(missing_ok=True)
-    script = benchmark.folder / "relight.py"
-    is_python = blender.name.lower().startswith("python")
-    program = (blender, script) if is_python else (blender, "-b", "--python-exit-code", "1", "-P", script, "--")
-    run([*program, blend, case.folder, "--render-only", "--samples", str(samples), "--out", folder])
+    command = [python, benchmark.folder / "relight.py", blend, case.folder, "--render-only"]
+    run([*command, "--samples", str(samples), "--out", folder])
     for name in RENDERS:
         if not (folder / f"{name}.png").is_file():
             raise BenchmarkError(f"relight.py wrote no {name}.png. Run it by hand and see what it says.")
