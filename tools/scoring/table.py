@@ -108,7 +108,7 @@ def _stage(row: Row, name: str) -> float | None:
 def together_table(rows: Sequence[Row]) -> str:
     """Photos of one person fitted together, each beside the same photo fitted alone; empty where there are none."""
     alone = {row.case: row for row in rows if row.photos == 1}
-    columns = (SHAPE[0], SHAPE[3], SKIN[0], SKIN[4], LIGHT[0], LIGHT[2])
+    columns = (SHAPE[0], SHAPE[3], SKIN[0], SKIN[4], LIGHT[0], LIGHT[2], COST[0], COST[2])
     cells = [["case", *(f"{column.title}: together, alone" for column in columns)]]
     for row in (row for row in rows if row.photos > 1):
         both = [(column, column.value(row), column.value(alone.get(row.case, _ABSENT))) for column in columns]
