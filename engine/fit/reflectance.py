@@ -38,6 +38,9 @@ ROUGHNESS_RANGE = (0.25, 0.8)
 GLOSS_WEIGHT = 10.0
 # Deviation of the logarithm of red and blue.
 CAST_SPREAD = 0.1
+# How far the light is integrated out. All of it would be right if noise and prior were; on renders of known skin it draws dark
+# skin to the middle as much as none of it draws all skin to the dark.
+VOLUME_SHARE = 0.5
 # Deviations at which the tone is near the end of its range, and is held back.
 TONE_LIMIT = 2.5
 # Deviations from which a region's coefficient costs in proportion, no longer in square.
@@ -148,7 +151,7 @@ class ReflectanceProblem:
         level, albedo = self._level(fields, trust)
         prior = self.prior.at(level)
         volume = log_volume(self.transfer.design(*fields), self.share * trust[:, None] * self.precision, prior)
-        return evidence + prior.negative_log(light) + volume + negative_log_exposure(level, albedo)
+        return evidence + prior.negative_log(light) + VOLUME_SHARE * volume + negative_log_exposure(level, albedo)
 
     def best_light(self, reflectance: Reflectance, trust: Tensor) -> Tensor:
         """(B, 3) the light's coefficients for this reflectance."""
