@@ -16,9 +16,13 @@ from torch import Tensor
 from ..scene.light import sh_basis
 from .shading import COSINE_FACTORS
 
-# What a white surface that faces the camera reflects in a well exposed photo of a face, and its logarithm's deviation.
+# What a white surface that faces the camera reflects in a well exposed photo of a face, and its logarithm's deviation; degrees of
+# freedom of its distribution.
 TYPICAL_EXPOSURE = 1.15
 EXPOSURE_SPREAD = 0.15
+EXPOSURE_FREEDOM = 3.0
+# The same of what the whites of the eyes tell: lids and lashes shade them.
+WHITE_SPREAD = 0.35
 # A camera's meter follows the face in part: skin half as bright as this is exposed by this power of two more.
 TYPICAL_ALBEDO = 0.25
 METER_POWER = 0.3
@@ -104,10 +108,16 @@ class LightPrior:
 
 def negative_log_exposure(level: Tensor, albedo: Tensor) -> Tensor:
     """() minus the log density of a light of ``level`` () in a photo of skin of the mean albedo ``albedo`` (), up to a
-    constant: a log-normal distribution.
+    constant: Student's t of the logarithm, for a few photos are much darker than others.
     """
     metered = torch.log(level / TYPICAL_EXPOSURE) + METER_POWER * torch.log(albedo / TYPICAL_ALBEDO)
-    return 0.5 * (metered / EXPOSURE_SPREAD) ** 2
+    freedom = EXPOSURE_FREEDOM
+    return 0.5 * (freedom + 1.0) * torch.log1p((metered / EXPOSURE_SPREAD) ** 2 / freedom)
+
+
+def negative_log_white(level: Tensor, white: float) -> Tensor:
+    """() minus the log density of a light of ``level`` () where the whites of the eyes look like one of ``white``."""
+    return 0.5 * (torch.log(level / white) / WHITE_SPREAD) ** 2
 
 
 def log_volume(design: Tensor, weight: Tensor, prior: LightPrior) -> Tensor:

@@ -21,7 +21,7 @@ from .prepare import PreparedPhoto, photo_camera, uncropped
 from .preview import StatisticalPreview, over
 from .stage1 import PhotoFit
 from .stage2 import Observation, Stage2Result
-from .whites import light_tint
+from .whites import light_on_whites
 
 FloatImage = NDArray[np.float32]
 
@@ -48,8 +48,8 @@ class PhotoRun:
         irises = crop.from_photo(self.prepared.face.points[list(IRISES)])[:, :2]
         show = StatisticalPreview(self.model, view, irises, self.settings, self.reporter)
         detail = self.prepared.detail
-        tint = light_tint(detail.linear, self.prepared.detail_eyes, detail.from_photo(self.prepared.face.points))
-        return Observation(view, points, first.expression.astype(np.float32), show, tint)
+        white = light_on_whites(detail.linear, self.prepared.detail_eyes, detail.from_photo(self.prepared.face.points))
+        return Observation(view, points, first.expression.astype(np.float32), show, white)
 
     def view(self, second: Stage2Result) -> View:
         """The photo's crop, seen by the camera that stage 2 found."""

@@ -27,6 +27,7 @@ from .lighting import (
     LightPrior,
     log_volume,
     negative_log_exposure,
+    negative_log_white,
     solve_light,
 )
 from .photometric import independent_share, observation_precision, robust_weight
@@ -129,7 +130,7 @@ class ReflectanceProblem:
     Attributes:
         transfer: of the points. colour: (N, 3) linear radiance observed. weight: (N,) trust in [0, 1].
         at_points: takes (V, C) per-vertex values to the points, (N, C).
-        prior: of the light.
+        prior: of the light. white: radiance of a white surface, where the whites of the eyes tell it.
     """
 
     transfer: Transfer
@@ -137,6 +138,7 @@ class ReflectanceProblem:
     weight: Tensor
     at_points: Callable[[Tensor], Tensor]
     prior: LightPrior
+    white: float | None = None
 
     def __post_init__(self) -> None:
         self.precision = observation_precision(self.colour)
@@ -151,7 +153,10 @@ class ReflectanceProblem:
         level, albedo = self._level(fields, trust)
         prior = self.prior.at(level)
         volume = log_volume(self.transfer.design(*fields), self.share * trust[:, None] * self.precision, prior)
-        return evidence + prior.negative_log(light) + VOLUME_SHARE * volume + negative_log_exposure(level, albedo)
+        exposure = negative_log_exposure(level, albedo)
+        if self.white is not None:
+            exposure = exposure + negative_log_white(level, self.white)
+        return evidence + prior.negative_log(light) + VOLUME_SHARE * volume + exposure
 
     def best_light(self, reflectance: Reflectance, trust: Tensor) -> Tensor:
         """(B, 3) the light's coefficients for this reflectance."""

@@ -68,14 +68,14 @@ class Observation:
     Attributes:
         view: the photo. points: (L, 2) its landmarks in the view's pixels. expression: (E,) stage 1's weights.
         show: gets vertices, per-vertex reflectance (V, 5), light and view when this photo's turn to be shown has come.
-        tint: (3,) of the light, where the whites of the eyes tell it.
+        white: (3,) radiance of a white surface, where the whites of the eyes tell it.
     """
 
     view: View
     points: NDArray[np.float32]
     expression: NDArray[np.float32]
     show: Show
-    tint: NDArray[np.float64] | None = None
+    white: NDArray[np.float64] | None = None
 
 
 @dataclass
@@ -98,7 +98,8 @@ class _Photo:
         self.expression = self.anchor
         self.camera = seen.view.camera
         towards = torch.from_numpy(self.camera.centre / np.linalg.norm(self.camera.centre))
-        self.prior = LightPrior.neutral(settings.bands, towards, settings.light_weight, seen.tint)
+        tint = None if seen.white is None else seen.white / seen.white.mean()
+        self.prior = LightPrior.neutral(settings.bands, towards, settings.light_weight, tint)
         # Each photo is sampled at places of its own.
         self.seed = settings.seed + number * (len(SCALES) + 1)
 
@@ -143,6 +144,7 @@ class _Photo:
             weight=samples.weight,
             at_points=lambda values: head.interpolate(values, samples.triangle, samples.barycentric),
             prior=self.prior,
+            white=None if self.seen.white is None else float(self.seen.white.mean()),
         )
 
     def shape_problem(

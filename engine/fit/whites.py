@@ -1,4 +1,4 @@
-"""The whites of the eyes: the one thing in a face that is nearly white, and so tells the tint of the light.
+"""The whites of the eyes: the one thing in a face that is nearly white, and so tells the light's tint and level.
 
 Red skin in white light and pale skin in red light look alike; with the whites beside them they do not.
 """
@@ -25,8 +25,8 @@ CLIPPED = 0.95
 FEWEST_PIXELS = 24
 
 
-def light_tint(image: FloatImage, eyes: FloatImage, points: FloatImage) -> Floats | None:
-    """(3,) tint of the light on the whites of the eyes, mean 1; None where too little of them is seen.
+def light_on_whites(image: FloatImage, eyes: FloatImage, points: FloatImage) -> Floats | None:
+    """(3,) the light on the whites of the eyes: radiance of a white surface there; None where too little of them is seen.
 
     Args:
         image: (H, W, 3) linear Rec. 709.
@@ -40,8 +40,7 @@ def light_tint(image: FloatImage, eyes: FloatImage, points: FloatImage) -> Float
     found = np.concatenate(whites)
     if len(found) < FEWEST_PIXELS:
         return None
-    tint = found.mean(0) / np.array(TYPICAL_SCLERA)
-    return np.asarray(tint / tint.mean())
+    return np.asarray(found.mean(0) / np.array(TYPICAL_SCLERA))
 
 
 def _white(places: Floats, colours: Floats, points: FloatImage, centre: int, edge: tuple[int, ...]) -> Floats:

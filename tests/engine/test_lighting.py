@@ -11,6 +11,7 @@ from nextgenface.engine.fit.lighting import (  # noqa: E402
     LightPrior,
     log_volume,
     negative_log_exposure,
+    negative_log_white,
     solve_light,
     sphere_directions,
 )
@@ -110,9 +111,16 @@ def test_the_typical_exposure_costs_nothing_and_half_or_double_cost_the_same():
         return float(negative_log_exposure(torch.tensor(level), torch.tensor(albedo)))
 
     assert cost(1.15) == pytest.approx(0.0, abs=1e-9)
-    assert cost(2.3) == pytest.approx(cost(0.575), rel=1e-5) and cost(2.3) > 5.0
+    assert cost(2.3) == pytest.approx(cost(0.575), rel=1e-5) and cost(2.3) > 3.0
+    # A photo that is much too dark is unlikely, but not many times more so than one that is too dark.
+    assert cost(2.3 * 2) < 2.0 * cost(2.3)
     # A camera gives darker skin more light, but not so much that it comes out as light as light skin.
     assert cost(1.3, 0.1) < cost(1.0, 0.1) and cost(1.3, 0.1) < cost(2.6, 0.1)
+
+
+def test_the_whites_of_the_eyes_tell_the_level():
+    levels = torch.linspace(0.1, 2.0, 39)
+    assert float(levels[negative_log_white(levels, 0.4).argmin()]) == pytest.approx(0.4, abs=0.03)
 
 
 def test_the_volume_is_the_ratio_of_determinants():
