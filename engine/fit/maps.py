@@ -19,8 +19,9 @@ from ..render.transfer import camera_visibility
 from ..reporter import Reporter
 from ..settings import Settings
 from .atlas import Atlas, make_atlas
+from .completion import completed, source_shares
 from .eyes import EYE_ROUGHNESS, EYE_SPECULAR, SIDES, Eyeball, eye_colours, paint_eye
-from .fill import pad, push_pull
+from .fill import pad
 from .head import DifferentiableHead
 from .photometric import View, sample_image
 from .reference import PICTURE_SIZE, STEP_SHARE, refine_by_rendering
@@ -29,6 +30,7 @@ from .shading import Lit
 from .stage2 import Stage2Result
 from .stage3 import Maps, Texels, Weights, confidence, refine_maps
 from .tracing import trace_transfer
+from .trust import REGIONS, skin_trust
 
 FloatImage = NDArray[np.float32]
 
@@ -37,19 +39,18 @@ FloatImage = NDArray[np.float32]
 SHADING_SIZE = 512
 LARGEST_FITTED = 1024
 LEAST_COSINE, FULL_COSINE = 0.2, 0.55
-LARGEST_DETAIL = 0.5
 LEAST_WEIGHT = 0.02
-# How far the border of what is seen reaches into what is not, as a share of the map's side.
-BORDER_REACH = 0.04
-LARGEST_BORDER = 0.3
+# Texels across the map at which it is judged what is skin.
+TRUST_SIZE = 512
 INNER_PARTS = ("mouth", "teeth_upper", "teeth_lower", "tongue")
 INNER_SPECULAR, INNER_ROUGHNESS = 0.4, 0.35
 
 
 @dataclass
 class FinishedMaps:
-    """Square maps of S texels, row 0 at the top. ``diffuse`` (S, S, 3) linear Rec. 709; ``specular``, ``roughness``,
-    ``coverage`` (S, S): IOR level, roughness, and how far the photo determined the texel; all in [0, 1].
+    """Square maps of S texels, row 0 at the top. ``diffuse`` (S, S, 3) linear Rec. 709; ``specular``, ``roughness`` (S, S):
+    IOR level and roughness; ``coverage`` (C, C, 3), maybe of fewer texels: the shares of photo, mirror side and model
+    (see `completion.source_shares`). All in [0, 1].
     """
 
     diffuse: FloatImage
@@ -75,6 +76,8 @@ class MapProblem:
         detail: the photo at its finest, with the weights of skin. eyes: the same picture's weights of the open eyes (H,
             W).
         eyeballs: side -> where it looks.
+        trust: (T, T) in [0, 1], 0 where the photo shows something before the skin; shown: (S, S, 3) what it shows at the
+            fitted texels; eye_colours: side -> iris and sclera, linear. All three are found by `run`.
     """
 
     model: FaceModel
@@ -85,6 +88,9 @@ class MapProblem:
     settings: Settings
     reporter: Reporter
     losses: list[float] = field(default_factory=list)
+    trust: FloatImage = field(default_factory=lambda: np.ones((1, 1), np.float32))
+    shown: FloatImage = field(default_factory=lambda: np.zeros((1, 1, 3), np.float32))
+    eye_colours: dict[str, tuple[FloatImage, FloatImage]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.size = min(LARGEST_FITTED, self.settings.texture_size)
@@ -97,18 +103,27 @@ class MapProblem:
             self.surface = self.found.reflectance.surface().numpy()
 
     def run(self) -> FinishedMaps:
-        """All of stage 3."""
+        """All of stage 3, at the fitted size; `sharpened` makes the maps as large as they were asked for."""
         make_repeatable()
-        seen = self.look(make_atlas(self.model, self.size))
+        atlas = make_atlas(self.model, self.size)
         shading = self._shade()
+        self.trust = self._judge_skin(self.look(atlas), shading)
+        seen = self.look(atlas)
+        self.shown = pad(atlas.image(seen.colour), atlas.known)
         pyramid = TexelPyramid(self, seen, shading)
         maps, texels = refine_maps(pyramid.at, self.size, self.settings, self._tell)
         if self.settings.shading == "reference":
             maps = self._refine_by_rendering(maps, texels)
-        sure = confidence(texels)
-        change = continued(maps.change.permute(1, 2, 0).numpy(), sure * texels.skin.numpy())
-        finished = self._finish(Maps(torch.from_numpy(change).permute(2, 0, 1)), texels, sure)
-        return self._paint_parts(self._sharpen(finished, seen), seen, shading)
+        shares = source_shares(confidence(texels), texels.skin.numpy())
+        change = completed(maps.change.permute(1, 2, 0).numpy(), shares)
+        finished = self._finish(Maps(torch.from_numpy(change).permute(2, 0, 1)), texels, shares)
+        return self._paint_parts(finished, seen, shading)
+
+    def _judge_skin(self, seen: SeenAtlas, shading: Lit) -> FloatImage:
+        texels = TexelPyramid(self, seen, shading).at(min(TRUST_SIZE, self.size))
+        atlas = make_atlas(self.model, texels.size)
+        masks = atlas.image(atlas.interpolate(self.model, np.stack([self.model.regions[name] for name in REGIONS], 1)))
+        return skin_trust(texels, {name: masks[:, :, number] for number, name in enumerate(REGIONS)})
 
     def _refine_by_rendering(self, maps: Maps, texels: Texels) -> Maps:
         view = self.detail.scaled(PICTURE_SIZE / max(self.detail.image.shape[:2]))
@@ -136,13 +151,19 @@ class MapProblem:
         facing = np.flatnonzero(cosine > LEAST_COSINE)
         visible[facing] = camera_visibility(self.scene, camera.centre, points[facing], normals[facing])
         pixel = torch.from_numpy(camera.project(points).astype(np.float32))
-        colour = sample_image(torch.from_numpy(self.detail.image), pixel).numpy()
+        colour = self.photo_at(atlas)
         masks = np.stack([self.detail.weight, self.eyes], 2)
         trust = sample_image(torch.from_numpy(masks), pixel).numpy()
         is_eye = atlas.is_part(SIDES[0]) | atlas.is_part(SIDES[1])
-        trusted = np.where(is_eye, trust[:, 1], np.where(atlas.is_part("skin"), trust[:, 0], 0.0))
+        skin = trust[:, 0] * atlas.sample(self.trust[:, :, None])[:, 0]
+        trusted = np.where(is_eye, trust[:, 1], np.where(atlas.is_part("skin"), skin, 0.0))
         ramp = np.clip((cosine - LEAST_COSINE) / (FULL_COSINE - LEAST_COSINE), 0.0, 1.0)
         return SeenAtlas(atlas, colour, (visible * ramp * trusted).astype(np.float32))
+
+    def photo_at(self, atlas: Atlas) -> NDArray[np.float32]:
+        """(N, 3) linear radiance of the photo where the texels project."""
+        pixel = self.detail.camera.project(atlas.interpolate(self.model, self.vertices)).astype(np.float32)
+        return np.asarray(sample_image(torch.from_numpy(self.detail.image), torch.from_numpy(pixel)).numpy())
 
     def _shade(self) -> Lit:
         """Shading of `SHADING_SIZE` squared texels, row by row: traced where the camera sees them, continued elsewhere."""
@@ -175,32 +196,15 @@ class MapProblem:
         self.losses.append(loss)
         self.reporter.progress("stage3", step, steps, loss)
 
-    def _finish(self, maps: Maps, texels: Texels, sure: FloatImage) -> FinishedMaps:
+    def _finish(self, maps: Maps, texels: Texels, shares: FloatImage) -> FinishedMaps:
         diffuse, specular, roughness = (value.numpy() for value in maps.values(texels))
-        return FinishedMaps(diffuse, specular, roughness, sure)
-
-    def _sharpen(self, maps: FinishedMaps, seen: SeenAtlas) -> FinishedMaps:
-        """The maps at the size asked for, the diffuse one with the detail that the full photo has beyond the fitted
-        size.
-        """
-        size = self.settings.texture_size
-        if size == self.size:
-            return maps
-        up = [cv2.resize(v, (size, size), interpolation=cv2.INTER_CUBIC) for v in vars(maps).values()]
-        larger = FinishedMaps(*(np.clip(v, 0.0, 1.0) for v in up))
-        fine = self.look(make_atlas(self.model, size))
-        coarse = cv2.resize(seen.atlas.image(seen.colour), (size, size), interpolation=cv2.INTER_LINEAR)
-        ratio = np.log(np.maximum(fine.colour, 1e-3)) - np.log(np.maximum(fine.atlas.at(coarse), 1e-3))
-        detail = fine.weight[:, None] * np.clip(ratio, -LARGEST_DETAIL, LARGEST_DETAIL)
-        larger.diffuse = np.clip(larger.diffuse * np.exp(fine.atlas.image(detail)), 0.0, 1.0).astype(np.float32)
-        return larger
+        return FinishedMaps(diffuse, specular, roughness, shares)
 
     def _paint_parts(self, maps: FinishedMaps, seen: SeenAtlas, shading: Lit) -> FinishedMaps:
         """Eyes, teeth, tongue and mouth get their own colours; what lies between the islands takes the nearest one's."""
-        size = maps.diffuse.shape[0]
-        atlas = seen.atlas if size == seen.atlas.size else make_atlas(self.model, size)
-        for side in SIDES:
-            self._paint_eye(maps, atlas, side, seen, shading)
+        atlas = seen.atlas
+        self.eye_colours = {side: self._eye_colours(side, seen, shading) for side in SIDES}
+        self.paint_eyes(maps, atlas)
         for part in INNER_PARTS:
             chosen = atlas.is_part(part)
             where = atlas.rows[chosen], atlas.columns[chosen]
@@ -210,18 +214,24 @@ class MapProblem:
         padded = pad(channels, atlas.known)
         return FinishedMaps(padded[:, :, :3], padded[:, :, 3], padded[:, :, 4], maps.coverage)
 
-    def _paint_eye(self, maps: FinishedMaps, atlas: Atlas, side: str, seen: SeenAtlas, shading: Lit) -> None:
+    def _eye_colours(self, side: str, seen: SeenAtlas, shading: Lit) -> tuple[FloatImage, FloatImage]:
+        """Linear colours (3,) of iris and sclera."""
         ball = self.eyeballs[side]
         chosen = seen.atlas.is_part(side)
         light = resized_lit(shading, seen.atlas.size).diffuse.reshape(seen.atlas.size, seen.atlas.size, 3).numpy()
         shown = np.clip(seen.colour / np.maximum(seen.atlas.at(light), 0.05), 0.0, 1.0)[chosen]
         angle = ball.angle(seen.atlas.interpolate(self.model, self.vertices)[chosen]) / ball.iris_angle
-        iris, sclera = eye_colours(angle, shown, seen.weight[chosen])
-        target = atlas.is_part(side)
-        where = atlas.rows[target], atlas.columns[target]
-        share = ball.angle(atlas.interpolate(self.model, self.vertices)[target]) / ball.iris_angle
-        maps.diffuse[where] = paint_eye(share, iris, sclera)
-        maps.specular[where], maps.roughness[where] = EYE_SPECULAR, EYE_ROUGHNESS
+        return eye_colours(angle, shown, seen.weight[chosen])
+
+    def paint_eyes(self, maps: FinishedMaps, atlas: Atlas) -> None:
+        """Paint both eyes into ``maps``, as far as ``atlas`` has texels of them."""
+        for side in SIDES:
+            ball, (iris, sclera) = self.eyeballs[side], self.eye_colours[side]
+            target = atlas.only(atlas.is_part(side))
+            where = target.rows, target.columns
+            share = ball.angle(target.interpolate(self.model, self.vertices)) / ball.iris_angle
+            maps.diffuse[where] = paint_eye(share, iris, sclera)
+            maps.specular[where], maps.roughness[where] = EYE_SPECULAR, EYE_ROUGHNESS
 
 
 class TexelPyramid:
@@ -256,17 +266,6 @@ class TexelPyramid:
             roughness=torch.from_numpy(base[:, :, 4].copy()),
             skin=torch.from_numpy(skin),
         )
-
-
-def continued(change: FloatImage, weight: FloatImage) -> FloatImage:
-    """(S, S, C) ``change`` where ``weight`` (S, S) is 1; beyond, its border's values that fade into the mean change."""
-    mean = np.average(change, axis=(0, 1), weights=np.maximum(weight, 1e-6)[:, :, None].repeat(change.shape[2], 2))
-    outside = cv2.distanceTransform((weight < 0.5).astype(np.uint8), cv2.DIST_L2, 5) / weight.shape[0]
-    fade = np.exp(-outside / BORDER_REACH)[:, :, None]
-    border = np.clip(push_pull(change - mean, weight), -LARGEST_BORDER, LARGEST_BORDER)
-    # What is known stays as it is; only what is continued from it is limited and fades.
-    known = weight[:, :, None]
-    return np.asarray(mean + known * (change - mean) + (1.0 - known) * border * fade, np.float32)
 
 
 def unpack_lit(picture: FloatImage, node_count: int, nodes: Tensor) -> Lit:

@@ -16,6 +16,7 @@ from ..results.report import build_report
 from ..scene.colour import linear_to_srgb
 from ..scene.light import Light
 from ..settings import Settings
+from .atlas import make_atlas
 from .clock import Clock
 from .correction import corrected
 from .eyes import SIDES, find_eyeball
@@ -24,6 +25,7 @@ from .observations import observe
 from .photometric import View
 from .prepare import PreparedPhoto, photo_camera, uncropped
 from .preview import StatisticalPreview, over, small
+from .sharpen import sharpened
 from .stage1 import Stage1Result, fit_landmarks
 from .stage2 import Observation, Stage2Result, fit_statistical
 
@@ -34,6 +36,8 @@ CORRECTIONS = 2
 CORRECTION_SCALE = 0.5
 CORRECTION_SAMPLES = 64
 OVERLAY_SHARE = 0.75
+# What the coverage map's channels are called in the report, and the texels across at which they are counted.
+SOURCES, SOURCES_SIZE = ("photo", "mirror", "model"), 256
 # MediaPipe's points at the centres of both irises.
 IRISES = (468, 473)
 
@@ -63,7 +67,7 @@ class Run:
             problem = self._map_problem(second)
             maps = problem.run()
         with self.clock.stage("textures"):
-            maps = self._correct(maps, problem)
+            maps = sharpened(self._correct(maps, problem), problem)
         with self.clock.stage("render"):
             self.reporter.progress("render", 0, 2)
             picture = self._render(maps, second, self._view(second), self.settings.render_samples)
@@ -168,6 +172,7 @@ class Run:
                 "Diffuse": maps.diffuse,
                 "Specular": maps.specular,
                 "Roughness": maps.roughness,
+                "Coverage": maps.coverage,
             },
         )
         report = build_report(
@@ -177,7 +182,10 @@ class Run:
             variant=self.variant.name,
             settings=self.settings,
             photos=[self.prepared.photo.path],
-            extra={"landmark_error_before_calibration_percent": first.raw_landmark_error_percent},
+            extra={
+                "landmark_error_before_calibration_percent": first.raw_landmark_error_percent,
+                "skin_from_percent": skin_sources(maps, self.model),
+            },
         )
         return ResultData(
             name=self.prepared.photo.path.stem,
@@ -186,6 +194,7 @@ class Run:
             diffuse=maps.diffuse,
             specular=maps.specular,
             roughness=maps.roughness,
+            coverage=maps.coverage,
             photos=(photo,),
             report=report,
         )
@@ -206,6 +215,14 @@ def head_data(model: FaceModel, second: Stage2Result) -> HeadData:
         slider_deltas=model.slider_basis,
         original_index=model.original_index,
     )
+
+
+def skin_sources(maps: FinishedMaps, model: FaceModel) -> dict[str, float]:
+    """Where the texels of the face's skin come from: percent of "photo", "mirror" and "model"."""
+    atlas = make_atlas(model, min(len(maps.coverage), SOURCES_SIZE))
+    face = atlas.interpolate(model, model.regions["face"][:, None])[:, 0] * atlas.is_part("skin")
+    shares = np.average(atlas.sample(maps.coverage), axis=0, weights=face)
+    return {name: round(100.0 * float(share), 1) for name, share in zip(SOURCES, shares, strict=True)}
 
 
 def psnr(picture: FloatImage, photo: FloatImage, mask: FloatImage) -> float:

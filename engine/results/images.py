@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from ..scene.colour import linear_to_srgb
 from .png import write_png
@@ -36,6 +37,13 @@ def displayed(image: NDArray[Any], bits: int = 8) -> NDArray[Any]:
     else:
         encoded = linear_to_srgb(linear)
     return quantised(encoded, bits)
+
+
+def resized(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """A square 8-bit picture at ``size`` pixels, interpolated linearly."""
+    if len(image) == size:
+        return image
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
 
 
 def save_picture(path: Path, image: NDArray[Any], bits: int = 8) -> None:

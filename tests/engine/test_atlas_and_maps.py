@@ -14,6 +14,7 @@ cv2 = pytest.importorskip("cv2")
 import heads  # noqa: E402
 from nextgenface.engine.faces.model import PART_NAMES  # noqa: E402
 from nextgenface.engine.fit.atlas import make_atlas  # noqa: E402
+from nextgenface.engine.fit.completion import continued  # noqa: E402
 from nextgenface.engine.fit.correction import corrected, make_skin_mask  # noqa: E402
 from nextgenface.engine.fit.eyes import SIDES, find_eyeball  # noqa: E402
 from nextgenface.engine.fit.maps import (  # noqa: E402
@@ -21,7 +22,6 @@ from nextgenface.engine.fit.maps import (  # noqa: E402
     MapProblem,
     SeenAtlas,
     TexelPyramid,
-    continued,
     resized_lit,
 )
 from nextgenface.engine.fit.photometric import View  # noqa: E402
@@ -304,4 +304,5 @@ def test_stage_3_as_a_whole_gives_maps_in_range(known, problem):
         assert np.isfinite(data).all()
         assert data.min() >= 0.0 and data.max() <= 1.0
     assert problem.losses[-1] < problem.losses[0]
-    assert 0.05 < maps.coverage.mean() < 0.9
+    assert 0.05 < maps.coverage[:, :, 0].mean() < 0.9
+    assert maps.coverage.sum(2) == pytest.approx(1.0, abs=1e-5)
