@@ -13,9 +13,8 @@ from .fill import push_pull
 
 FloatImage = NDArray[np.float32]
 
-# How far the border of what is known reaches into what is not, as a share of the map's side: of what goes on into the
-# model, and of what the two sides differ by.
-BORDER_REACH, OFFSET_REACH = 0.04, 0.15
+# How far the border of what is known reaches into what is not, as a share of the map's side.
+BORDER_REACH = 0.04
 # Logarithms: the most that a border may change what lies beyond it.
 LARGEST_BORDER = 0.3
 
@@ -45,7 +44,7 @@ def completed(change: FloatImage, shares: FloatImage) -> FloatImage:
     photo, mirrored = shares[:, :, 0], shares[:, :, 1]
     other = np.flip(change, 1)
     both = photo * np.flip(photo, 1)
-    offset = push_pull(change - other, both) * _fading(both, OFFSET_REACH)
+    offset = push_pull(change - other, both)
     copied = other + np.clip(offset, -LARGEST_BORDER, LARGEST_BORDER)
     known = photo + mirrored
     mixed = (photo[:, :, None] * change + mirrored[:, :, None] * copied) / np.maximum(known, 1e-6)[:, :, None]
@@ -58,11 +57,6 @@ def continued(change: FloatImage, weight: FloatImage) -> FloatImage:
     border = np.clip(push_pull(change - mean, weight), -LARGEST_BORDER, LARGEST_BORDER)
     # What is known stays as it is; only what is continued from it is limited and fades.
     known = weight[:, :, None]
-    beyond = border * _fading(weight, BORDER_REACH)
-    return np.asarray(mean + known * (change - mean) + (1.0 - known) * beyond, np.float32)
-
-
-def _fading(weight: FloatImage, reach: float) -> FloatImage:
-    """(S, S, 1) 1 where ``weight`` is over one half, and falling with the distance from there."""
     outside = cv2.distanceTransform((weight < 0.5).astype(np.uint8), cv2.DIST_L2, 5) / weight.shape[0]
-    return np.asarray(np.exp(-outside / reach)[:, :, None], np.float32)
+    fade = np.exp(-outside / BORDER_REACH)[:, :, None]
+    return np.asarray(mean + known * (change - mean) + (1.0 - known) * border * fade, np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,6 +37,7 @@ CORRECTIONS = 2
 CORRECTION_SCALE = 0.5
 CORRECTION_SAMPLES = 64
 OVERLAY_SHARE = 0.75
+PANEL_SIZE = 1024
 # What the coverage map's channels are called in the report, and the texels across at which they are counted.
 SOURCES, SOURCES_SIZE = ("photo", "mirror", "model"), 256
 # MediaPipe's points at the centres of both irises.
@@ -169,10 +171,10 @@ class Run:
                 "Overlay": over(picture, crop.linear, OVERLAY_SHARE),
                 "Reconstruction": picture[:, :, :3],
                 "Shading": shading[:, :, :3] / max(1.0, float(np.quantile(shading[:, :, :3], 0.998))),
-                "Diffuse": maps.diffuse,
-                "Specular": maps.specular,
-                "Roughness": maps.roughness,
-                "Coverage": maps.coverage,
+                "Diffuse": _panel(maps.diffuse),
+                "Specular": _panel(maps.specular),
+                "Roughness": _panel(maps.roughness),
+                "Coverage": _panel(maps.coverage),
             },
         )
         report = build_report(
@@ -232,6 +234,13 @@ def psnr(picture: FloatImage, photo: FloatImage, mask: FloatImage) -> float:
     return float(-10.0 * np.log10(max(1e-10, float((error**2).mean()))))
 
 
+def _panel(image: FloatImage) -> FloatImage:
+    """A square map as the contact sheet needs it, no larger than `PANEL_SIZE`."""
+    if len(image) <= PANEL_SIZE:
+        return image
+    return np.asarray(cv2.resize(image, (PANEL_SIZE, PANEL_SIZE), interpolation=cv2.INTER_AREA), np.float32)
+
+
 def _white(maps: FinishedMaps) -> FinishedMaps:
     """The same surface in a light grey, to show the light."""
-    return replace(maps, diffuse=np.full_like(maps.diffuse, 0.6))
+    return replace(maps, diffuse=np.full((4, 4, 3), 0.6, np.float32))
