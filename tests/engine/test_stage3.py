@@ -98,12 +98,8 @@ def test_symmetry_takes_a_one_sided_shadow_out():
 
 
 def _found_with(truth: torch.Tensor, **weights: float) -> torch.Tensor:
-    """The maps' change that stage 3 finds of ``truth`` with these settings and no other regulariser."""
-    none = {
-        f"{name}_{kind}_weight": 0.0
-        for name in ("diffuse", "specular", "roughness")
-        for kind in ("symmetry", "consistency", "smoothness")
-    }
+    """The maps' change that stage 3 finds of ``truth`` with these settings and no other regulariser of the diffuse map."""
+    none = {f"diffuse_{kind}_weight": 0.0 for kind in ("symmetry", "consistency", "smoothness")}
     texels = _texels(truth=truth)
     settings = Settings(stage3_iterations=200, **{**none, **weights})
     return stage3.refine_maps(lambda size: texels, 32, settings, lambda *_: None)[0].change
