@@ -26,7 +26,7 @@ DARK_SHARE = 0.12
 # Deviations of the logarithm of luminance from stage 2's: darker and brighter than bare skin, and darker where hair is
 # a part of the face or lashes and folds throw shadows.
 DARKER, BRIGHTER = 0.3, 0.28
-DARKER_BY_REGION: Mapping[str, float] = {"brows": 1.0, "beard": 0.8, "lips": 0.2, "eyelids": 0.5, "eye_sockets": 0.3}
+DARKER_BY_REGION: Mapping[str, float] = {"brows": 1.0, "beard": 0.8, "lips": 0.2, "eyelids": 0.9, "eye_sockets": 0.3}
 # Hair grows on both sides: where the mirror side is seen without, so much of the allowance goes.
 HAIR, ONE_SIDED = ("brows", "beard"), 1.0
 # What counts as hair there: a darkness, and the blur as a share of the map's side over which the sides are compared.
@@ -37,7 +37,7 @@ DARKER_IN_SHADOW = 0.3
 BRIGHTER_BY_REGION: Mapping[str, float] = {"brows": 0.3, "beard": 0.1, "lips": 0.1, "eyelids": 0.3}
 # The same of colour (log R/G and log B/G together), in which the face's own spread counts as well.
 TINTED = 0.15
-TINTED_BY_REGION: Mapping[str, float] = {"brows": 0.15, "beard": 0.1, "lips": 0.15, "eyelids": 0.15}
+TINTED_BY_REGION: Mapping[str, float] = {"brows": 0.15, "beard": 0.1, "lips": 0.15, "eyelids": 0.3}
 # The model's masks that `skin_trust` needs.
 REGIONS = tuple(sorted({*DARKER_BY_REGION, *BRIGHTER_BY_REGION, *TINTED_BY_REGION}))
 # Deviations from which a texel is surely not skin, and down to which the region around such texels is not.

@@ -37,6 +37,8 @@ _BLACK = 0.02
 # light's colour and shadows that of the surroundings, so colour alone says little below a factor of two.
 _CHROMA_WIDTH = 0.9
 _DARKNESS_WIDTH = 0.6
+# In such widths, what is dark enough to be hair.
+_HAIRY = 0.6
 
 
 def skin_mask(crop: FaceCrop, points: FloatArray, person: FloatArray | None = None) -> FloatArray:
@@ -103,11 +105,20 @@ def _skin_like(linear: FloatArray, points: FloatArray, inside: BoolArray) -> Flo
     all_rows, all_columns = np.nonzero(inside)
     difference = colour[all_rows, all_columns] - _basis(all_rows, all_columns, points) @ smooth
     chroma = (difference[:, :2] ** 2).sum(-1) / _CHROMA_WIDTH**2
-    forehead = _forehead(points, (height, width))[all_rows, all_columns]
-    darkness = np.where(forehead, np.minimum(difference[:, 2], 0.0), 0.0) ** 2 / _DARKNESS_WIDTH**2
+    darker = np.zeros(inside.shape, np.float32)
+    darker[all_rows, all_columns] = np.maximum(-difference[:, 2], 0.0) / _DARKNESS_WIDTH
+    darker[~_forehead(points, (height, width))] = 0.0
+    darker[_islands(darker > _HAIRY, inside)] = 0.0
     result = np.ones(inside.shape, np.float32)
-    result[all_rows, all_columns] = 1.0 / (1.0 + chroma**2) / (1.0 + darkness**2)
-    return result
+    result[all_rows, all_columns] = 1.0 / (1.0 + chroma**2)
+    return np.asarray(result / (1.0 + darker**4), np.float32)
+
+
+def _islands(dark: BoolArray, inside: BoolArray) -> BoolArray:
+    """(h, w) True where ``dark`` pixels do not reach the face's border: raised brows, for hair comes from outside."""
+    _, label = cv2.connectedComponents(dark.astype(np.uint8), connectivity=8)
+    border = inside & _grown(~inside, 2.0)
+    return np.asarray(dark & ~np.isin(label, np.unique(label[border & dark])))
 
 
 def _forehead(points: FloatArray, shape: tuple[int, int]) -> BoolArray:

@@ -158,6 +158,16 @@ def test_thick_brows_count():
     assert mask[70:76, 64:86].min() > 0.6
 
 
+def test_raised_brows_count_and_hair_that_comes_from_outside_does_not():
+    crop = a_crop(TONES["light"])
+    hair = srgb_to_linear(np.array([60, 45, 35], np.uint8))
+    crop.linear[54:62, 62:90] = hair
+    crop.linear[20:62, 110:124] = hair
+    mask = skin_mask(crop, face_points(200))
+    assert mask[56:60, 66:86].min() > 0.6
+    assert mask[30:60, 113:121].max() < 0.35
+
+
 def test_a_fringe_does_not_count_and_a_beard_does():
     crop = a_crop(TONES["light"])
     hair = srgb_to_linear(np.array([60, 45, 35], np.uint8))
