@@ -38,6 +38,8 @@ BRIGHTER_BY_REGION: Mapping[str, float] = {"brows": 0.3, "beard": 0.1, "lips": 0
 # The same of colour (log R/G and log B/G together), in which the face's own spread counts as well.
 TINTED = 0.15
 TINTED_BY_REGION: Mapping[str, float] = {"brows": 0.15, "beard": 0.1, "lips": 0.15, "eyelids": 0.3}
+# How far, as shares of the map's side, people's brows and lids may lie from where stage 2 has put the model's.
+MISPLACED: Mapping[str, float] = {"brows": 0.04, "eyelids": 0.015}
 # The model's masks that `skin_trust` needs.
 REGIONS = tuple(sorted({*DARKER_BY_REGION, *BRIGHTER_BY_REGION, *TINTED_BY_REGION}))
 # Deviations from which a texel is surely not skin, and down to which the region around such texels is not.
@@ -75,7 +77,8 @@ def deviations(texels: Texels, regions: Mapping[str, FloatImage]) -> FloatImage:
     tint = np.stack([difference[:, :, 0] - difference[:, :, 1], difference[:, :, 2] - difference[:, :, 1]], 2)
     luminance = luminance - _trend(luminance, weight, DARKER)
     tint = tint - np.stack([_trend(tint[:, :, channel], weight, TINTED) for channel in range(2)], 2)
-    allowed = {name: share * regions[name] for name, share in DARKER_BY_REGION.items()}
+    spread = _grown(regions)
+    allowed = {name: share * spread[name] for name, share in DARKER_BY_REGION.items()}
     other = _hairless_mirror(luminance, weight)
     for name in HAIR:
         allowed[name] = allowed[name] * (1.0 - ONE_SIDED * other)
@@ -84,9 +87,21 @@ def deviations(texels: Texels, regions: Mapping[str, FloatImage]) -> FloatImage:
     brighter = BRIGHTER + sum(share * regions[name] for name, share in BRIGHTER_BY_REGION.items())
     by_light = luminance / np.where(luminance < 0.0, darker, brighter)
     usual = max(TINTED, 1.5 * float(np.median(np.abs(tint)[weight > 0.5]))) if (weight > 0.5).any() else TINTED
-    tinted = usual + sum(share * regions[name] for name, share in TINTED_BY_REGION.items())
+    # Make-up lies around the eyes; brows have the colour of hair only where they are.
+    painted = {**regions, "eyelids": spread["eyelids"]}
+    tinted = usual + sum(share * painted[name] for name, share in TINTED_BY_REGION.items())
     away = np.sqrt(by_light**2 + (tint**2).sum(2) / tinted**2)
     return np.asarray(np.where(weight > 0.0, away, 0.0), np.float32)
+
+
+def _grown(regions: Mapping[str, FloatImage]) -> dict[str, FloatImage]:
+    """``regions`` with those of `MISPLACED` spread by so much."""
+    return {
+        name: np.asarray(cv2.dilate(mask, _disc(MISPLACED[name] * len(mask))), np.float32)
+        if name in MISPLACED
+        else mask
+        for name, mask in regions.items()
+    }
 
 
 def _expected(texels: Texels) -> Tensor:
