@@ -186,7 +186,8 @@ class PhotoResult:
 
     The camera's frame: looks along -z, y up. ``rotation`` (3 x 3 rows) and ``translation`` (mm) take a point of the
     head's frame into it. Pixel (0, 0) is the top left corner. ``width``, ``height``, ``focal_px``, ``cx``, ``cy`` are
-    in pixels of the photo as it stands in ``photo`` (upright: EXIF orientation applied).
+    in pixels of the photo as it stands in ``photo`` (upright: EXIF orientation applied). ``mesh`` is the head with this
+    photo's ``expression``.
     """
 
     photo: str
@@ -201,6 +202,7 @@ class PhotoResult:
     render: str
     contact_sheet: str
     mask: str = ""
+    mesh: str = ""
     expression: dict[str, float] = field(default_factory=dict)
 
 
@@ -213,8 +215,8 @@ class Result:
     ``expression_names`` and ``expression_deltas`` (E, V, 3) mm at weight 1; ``slider_names`` and ``slider_deltas`` (S,
     V, 3); ``original_index`` (V,) vertex of the source base mesh.
 
-    ``coverage`` names an 8-bit PNG (Non-Color) as large as the maps that says where their texels come from: red the photo,
-    green the mirror side of the face, blue the model; the three add up to 255.
+    ``coverage`` names an 8-bit PNG (Non-Color) as large as the maps that says where their texels come from: red the
+    photos, green the mirror side of the face, blue the model; the three add up to 255.
     """
 
     version: int = RESULT_VERSION

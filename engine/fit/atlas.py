@@ -77,7 +77,7 @@ def _remapped(
 ) -> NDArray[np.float32]:
     """(N,) values of (T, T) at N places; OpenCV counts pixel centres as whole numbers, and takes 32767 in a row."""
     width = 4096
-    count = -(-len(rows) // width)
+    count = max(1, -(-len(rows) // width))
     padding = (0, count * width - len(rows))
     across, down = (np.pad(place, padding).reshape(count, width) for place in (columns, rows))
     found = cv2.remap(image, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -1,4 +1,4 @@
-"""Completes maps where the photo shows no skin: from the mirror side, and where that is not seen either, from the model.
+"""Completes maps where no photo shows skin: from the mirror side, and where that is not seen either, from the model.
 
 Maps are given as changes of stage 2's, so "from the model" is a change that goes back to the face's mean.
 """
@@ -20,9 +20,9 @@ LARGEST_BORDER = 0.3
 
 
 def source_shares(own: FloatImage, skin: FloatImage) -> FloatImage:
-    """(S, S, 3) how much of a texel comes from the photo, from the mirror side, and from the model; they sum to 1.
+    """(S, S, 3) how much of a texel comes from the photos, from the mirror side, and from the model; they sum to 1.
 
-    ``own`` (S, S) in [0, 1]: how far the photo determines a texel; ``skin`` (S, S): 1 on skin, 0 elsewhere. The layout
+    ``own`` (S, S) in [0, 1]: how far photos determine a texel; ``skin`` (S, S): 1 on skin, 0 elsewhere. The layout
     is symmetric about u = 0.5.
     """
     photo = own * skin
@@ -31,7 +31,7 @@ def source_shares(own: FloatImage, skin: FloatImage) -> FloatImage:
 
 
 def completed(change: FloatImage, shares: FloatImage) -> FloatImage:
-    """(S, S, C) ``change`` where the photo gives it, else its mirror image or what the borders go on to.
+    """(S, S, C) ``change`` where photos give it, else its mirror image or what the borders go on to.
 
     What is copied from the mirror side is shifted so that it meets its new surroundings without a step: the difference
     of the two sides, known along the border, is continued by a membrane, as in "Poisson Image Editing" (Perez et al.

@@ -1,4 +1,4 @@
-"""Light and statistical reflectance together, for a geometry that stands still.
+"""Lights and statistical reflectance together, for a geometry that stands still: one light for each photo.
 
 For any reflectance the best light has a closed form (`solve_light`), so only the reflectance is searched: variable
 projection (Golub and Pereyra 1973). At the light's optimum its own derivative is zero, so the gradient may treat it as
@@ -7,7 +7,7 @@ fixed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -108,12 +108,12 @@ class Reflectance:
 
 @dataclass
 class ReflectanceProblem:
-    """The photo at N surface points, and what is asked of light and reflectance.
+    """One photo at N surface points, and what is asked of light and reflectance.
 
     Attributes:
         transfer: of the points. colour: (N, 3) linear radiance observed. weight: (N,) trust in [0, 1].
         at_points: takes (V, C) per-vertex values to the points, (N, C).
-        prior: of the light. albedo_weight: scales the reflectance prior.
+        prior: of the light.
     """
 
     transfer: Transfer
@@ -121,69 +121,116 @@ class ReflectanceProblem:
     weight: Tensor
     at_points: Callable[[Tensor], Tensor]
     prior: LightPrior
-    albedo_weight: float = 1.0
 
     def __post_init__(self) -> None:
         self.precision = observation_precision(self.colour)
         self.share = independent_share(self.weight)
 
-    def solve(
-        self, start: Reflectance, rounds: int, steps: int, tick: Callable[[float], None]
-    ) -> tuple[Reflectance, Tensor, Tensor]:
-        """The reflectance, the light (B, 3) and the trust (N,) after ``rounds`` of reweighting of ``steps`` each.
-
-        ``tick`` is called with the loss at every evaluation.
-        """
-        found = replace(start, colour=start.colour.clone(), gloss=start.gloss.clone(), cast=start.cast.clone())
-        trust = self.weight
-        for _ in range(rounds):
-            self._search(found, trust, steps, tick)
-            light = self._light(found, trust)
-            with torch.no_grad():
-                trust = self.weight * robust_weight(self._residual(found, light) * self.precision.sqrt())[:, 0]
-        return found, self._light(found, trust), trust
-
-    def loss(self, reflectance: Reflectance, light: Tensor, trust: Tensor) -> Tensor:
-        """() minus the log posterior of reflectance and light, up to a constant."""
+    def evidence(self, reflectance: Reflectance, light: Tensor, trust: Tensor) -> Tensor:
+        """() minus the log likelihood of the photo, up to a constant."""
         square = (self.precision * self._residual(reflectance, light) ** 2).sum(1)
-        evidence = 0.5 * self.share * (trust * square).sum()
-        return evidence + self.albedo_weight * reflectance.negative_log_prior() + self.prior.negative_log(light)
+        return 0.5 * self.share * (trust * square).sum()
+
+    def best_light(self, reflectance: Reflectance, trust: Tensor) -> Tensor:
+        """(B, 3) the light's coefficients for this reflectance."""
+        with torch.no_grad():
+            design = self.transfer.design(*self._fields(reflectance))
+            return solve_light(design, self.colour, self.share * trust[:, None] * self.precision, self.prior)
+
+    def reweighted(self, reflectance: Reflectance, light: Tensor) -> Tensor:
+        """(N,) trust, less where the photo is far from what is expected."""
+        with torch.no_grad():
+            residual = self._residual(reflectance, light) * self.precision.sqrt()
+            return self.weight * robust_weight(residual)[:, 0]
 
     def _fields(self, reflectance: Reflectance) -> tuple[Tensor, Tensor, Tensor]:
         albedo = self.at_points(reflectance.albedo())
         specular, roughness = self.at_points(reflectance.surface()).unbind(1)
         return albedo, specular, roughness
 
-    def _light(self, reflectance: Reflectance, trust: Tensor) -> Tensor:
-        with torch.no_grad():
-            design = self.transfer.design(*self._fields(reflectance))
-            return solve_light(design, self.colour, self.share * trust[:, None] * self.precision, self.prior)
-
     def _residual(self, reflectance: Reflectance, light: Tensor) -> Tensor:
         return self.transfer.lit(light).radiance(*self._fields(reflectance)) - self.colour
 
-    def _search(self, found: Reflectance, trust: Tensor, steps: int, tick: Callable[[float], None]) -> None:
-        """L-BFGS over the reflectance, with the light solved anew at every evaluation."""
-        for tensor in found.unknowns:
-            tensor.requires_grad_(True)
-        optimiser = torch.optim.LBFGS(
-            found.unknowns,
-            max_iter=steps,
-            max_eval=2 * steps,
-            history_size=12,
-            line_search_fn="strong_wolfe",
-        )
 
-        def closure() -> Tensor:
-            optimiser.zero_grad()
-            loss = self.loss(found, self._light(found, trust), trust)
-            torch.autograd.backward(loss)
-            tick(float(loss.detach()))
-            return loss
+@dataclass(frozen=True)
+class Explained:
+    """One photo under the reflectance that was found: its ``light`` (B, 3) and the ``trust`` (N,) in its points."""
 
-        optimiser.step(closure)  # type: ignore[no-untyped-call]
-        for tensor in found.unknowns:
-            tensor.requires_grad_(False)
+    light: Tensor
+    trust: Tensor
+
+
+def solve_reflectance(
+    photos: Sequence[ReflectanceProblem],
+    start: Reflectance,
+    rounds: int,
+    steps: int,
+    tick: Callable[[float], None],
+    albedo_weight: float = 1.0,
+) -> tuple[Reflectance, list[Explained]]:
+    """The one reflectance that explains all ``photos`` best, each in its own light.
+
+    Args:
+        photos: at least one.
+        start: where the search begins.
+        rounds: of reweighting, of ``steps`` each.
+        tick: called with the loss at every evaluation.
+        albedo_weight: scales the reflectance prior.
+    """
+    found = replace(start, colour=start.colour.clone(), gloss=start.gloss.clone(), cast=start.cast.clone())
+    trusts = [photo.weight for photo in photos]
+    for _ in range(rounds):
+        _search(photos, found, trusts, steps, tick, albedo_weight)
+        lights = [photo.best_light(found, trust) for photo, trust in zip(photos, trusts, strict=True)]
+        trusts = [photo.reweighted(found, light) for photo, light in zip(photos, lights, strict=True)]
+    explained = [Explained(photo.best_light(found, trust), trust) for photo, trust in zip(photos, trusts, strict=True)]
+    return found, explained
+
+
+def reflectance_loss(
+    photos: Sequence[ReflectanceProblem],
+    reflectance: Reflectance,
+    lights: Sequence[Tensor],
+    trusts: Sequence[Tensor],
+    albedo_weight: float = 1.0,
+) -> Tensor:
+    """() minus the log posterior of the reflectance and all lights, up to a constant."""
+    triples = zip(photos, lights, trusts, strict=True)
+    loss = torch.stack([photo.evidence(reflectance, light, trust) for photo, light, trust in triples]).sum()
+    loss = loss + albedo_weight * reflectance.negative_log_prior()
+    return loss + sum(photo.prior.negative_log(light) for photo, light in zip(photos, lights, strict=True))
+
+
+def _search(
+    photos: Sequence[ReflectanceProblem],
+    found: Reflectance,
+    trusts: Sequence[Tensor],
+    steps: int,
+    tick: Callable[[float], None],
+    albedo_weight: float,
+) -> None:
+    """L-BFGS over the reflectance, with the lights solved anew at every evaluation."""
+    for tensor in found.unknowns:
+        tensor.requires_grad_(True)
+    optimiser = torch.optim.LBFGS(
+        found.unknowns,
+        max_iter=steps,
+        max_eval=2 * steps,
+        history_size=12,
+        line_search_fn="strong_wolfe",
+    )
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        lights = [photo.best_light(found, trust) for photo, trust in zip(photos, trusts, strict=True)]
+        loss = reflectance_loss(photos, found, lights, trusts, albedo_weight)
+        torch.autograd.backward(loss)
+        tick(float(loss.detach()))
+        return loss
+
+    optimiser.step(closure)  # type: ignore[no-untyped-call]
+    for tensor in found.unknowns:
+        tensor.requires_grad_(False)
 
 
 def _tensor(array: NDArray[np.floating[Any]]) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -73,6 +74,16 @@ class Lit:
         """(N, 3) linear radiance for diffuse albedo (N, 3) in [0, 1], specular IOR level (N,) and roughness (N,)."""
         body = self.kept(specular, roughness)[:, None] * self.diffuse
         return albedo * body + self.specular(specular, roughness)
+
+
+def joined(parts: Sequence[Lit]) -> Lit:
+    """All points of ``parts``, one after the other; their nodes are the same."""
+    return Lit(
+        torch.cat([part.diffuse for part in parts]),
+        torch.cat([part.glossy for part in parts]),
+        parts[0].nodes,
+        torch.cat([part.cosine for part in parts]),
+    )
 
 
 def _between_nodes(values: Tensor, nodes: Tensor, roughness: Tensor) -> Tensor:

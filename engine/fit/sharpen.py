@@ -1,6 +1,6 @@
-"""Maps larger than the fit's: the fitted maps carry the colours, the full-size photo the detail.
+"""Maps larger than the fit's: the fitted maps carry the colours, the full-size photos the detail.
 
-The light is smooth, so what the photo shows at a fine texel over what it shows at the fitted one is the skin's own
+The light is smooth, so what a photo shows at a fine texel over what it shows at the fitted one is the skin's own
 detail. Done in bands of rows: time grows with the texels, memory hardly.
 """
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .atlas import Atlas, atlas_bands
+from .map_view import MapView
 from .maps import FinishedMaps, MapProblem
 
 FloatImage = NDArray[np.float32]
@@ -61,8 +62,17 @@ def _detail(maps: FinishedMaps, problem: MapProblem, atlas: Atlas, rows: slice) 
     shares = enlarged_rows(maps.coverage, size, rows)
     shown = atlas.only(atlas.is_part("skin") & (shares[atlas.rows - rows.start, atlas.columns, 0] > LEAST_SHARE))
     found = np.zeros((rows.stop - rows.start, size, 3), np.float32)
-    if len(shown.rows):
-        fine, coarse = problem.photo_at(shown), shown.sample(problem.shown)
-        ratio = np.log(np.maximum(fine, 0.0) + DARK) - np.log(np.maximum(coarse, 0.0) + DARK)
-        found[shown.rows - rows.start, shown.columns] = np.clip(ratio, -LARGEST_DETAIL, LARGEST_DETAIL)
+    for view in problem.views:
+        share = shown.sample(view.share[:, :, None])
+        counts = share[:, 0] > LEAST_SHARE
+        part = shown.only(counts)
+        if len(part.rows):
+            found[part.rows - rows.start, part.columns] += share[counts] * _finer(view, part)
     return np.asarray(shares[:, :, :1] * found + shares[:, :, 1:2] * found[:, ::-1], np.float32)
+
+
+def _finer(view: MapView, atlas: Atlas) -> FloatImage:
+    """(N, 3) logarithm of what the full photo shows at the texels over what it shows at the fitted ones."""
+    fine, coarse = view.photo_at(atlas), atlas.sample(view.shown)
+    ratio = np.log(np.maximum(fine, 0.0) + DARK) - np.log(np.maximum(coarse, 0.0) + DARK)
+    return np.asarray(np.clip(ratio, -LARGEST_DETAIL, LARGEST_DETAIL), np.float32)

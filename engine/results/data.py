@@ -103,7 +103,7 @@ class ResultData:
         photos: at least one.
         report: content of ``report.json`` (see `report.build_report`).
         bits: 8 or 16 per channel of the three maps.
-        coverage: (C, C, 3) in [0, 1], maybe of fewer texels than the maps: how much of a texel comes from the photo,
+        coverage: (C, C, 3) in [0, 1], maybe of fewer texels than the maps: how much of a texel comes from the photos,
             from the mirror side and from the model; None: not written.
     """
 

@@ -19,7 +19,7 @@ from .writing import RESULT_NAME, ResultFolder
 
 DIFFUSE, SPECULAR, ROUGHNESS = "diffuseMap_0.png", "specularMap_0.png", "roughnessMap_0.png"
 COVERAGE = "coverageMap_0.png"
-MESH, HEAD, REPORT = "mesh0.obj", "head.npz", "report.json"
+HEAD, REPORT = "head.npz", "report.json"
 
 
 def write_results(folder: Path, data: ResultData, reporter: Reporter | None = None) -> Path:
@@ -88,6 +88,7 @@ def _write_photo(path: Path, number: int, photo: PhotoData, reporter: Reporter) 
         render=names["reconstruction"],
         contact_sheet=names["render"],
         mask=names.get("mask", ""),
+        mesh=_mesh_name(number),
         expression={name: float(weight) for name, weight in photo.expression.items()},
     )
 
@@ -109,7 +110,7 @@ def _write_descriptions(path: Path, data: ResultData, photos: list[PhotoResult])
         diffuse=DIFFUSE,
         specular=SPECULAR,
         roughness=ROUGHNESS,
-        mesh=MESH,
+        mesh=_mesh_name(0),
         coverage=COVERAGE if data.coverage is not None else "",
         report=REPORT,
         photos=photos,

@@ -13,9 +13,10 @@ torch = pytest.importorskip("torch")
 cv2 = pytest.importorskip("cv2")
 
 import heads  # noqa: E402
-from nextgenface.engine.fit import maps as maps_module  # noqa: E402
+from nextgenface.engine.fit import map_view  # noqa: E402
 from nextgenface.engine.fit.atlas import Atlas, make_atlas  # noqa: E402
 from nextgenface.engine.fit.eyes import SIDES, find_eyeball  # noqa: E402
+from nextgenface.engine.fit.map_view import MapView  # noqa: E402
 from nextgenface.engine.fit.maps import FinishedMaps, MapProblem  # noqa: E402
 from nextgenface.engine.reporter import SilentReporter  # noqa: E402
 from nextgenface.engine.settings import Settings  # noqa: E402
@@ -121,13 +122,13 @@ def _problem(known: heads.Portrait, image: np.ndarray) -> MapProblem:
     settings = Settings(bands=heads.BANDS, texture_size=SIZE, transfer_directions=64, stage3_iterations=60)
     view = replace(known.view, image=image)
     eyes = np.zeros_like(view.weight)
-    return MapProblem(known.model, known.truth, view, eyes, balls, settings, SilentReporter())
+    return MapProblem([MapView(known.model, known.truth, view, eyes, balls, settings, SilentReporter())])
 
 
 def _hidden(known: heads.Portrait, problem: MapProblem, atlas: Atlas, cover: np.ndarray) -> np.ndarray:
     """(N,) True at the face's texels that the mask trusts and that the thing hides."""
-    problem.trust = np.ones((1, 1), np.float32)
-    weight = problem.look(atlas).weight
+    (view,) = problem.views
+    weight = replace(view, trust=np.ones((1, 1), np.float32)).look(atlas).weight
     pixel = known.view.camera.project(atlas.interpolate(known.model, known.truth.vertices)).astype(int)
     column, row = np.clip(pixel, 0, SIZE - 1).T
     return (weight > 0.5) & cover[row, column] & atlas.is_part("skin")
@@ -148,7 +149,7 @@ def test_what_hides_the_skin_does_not_enter_the_diffuse_map(known, name, monkeyp
     hidden = _hidden(known, problem, atlas, cover)
     assert hidden.sum() > 100
     error = _error(known, found, atlas, hidden)
-    monkeypatch.setattr(maps_module, "skin_trust", lambda texels, regions: np.ones((1, 1), np.float32))
+    monkeypatch.setattr(map_view, "skin_trust", lambda texels, regions: np.ones((1, 1), np.float32))
     unmasked = _error(known, _problem(known, image).run(), atlas, hidden)
     assert error < BOUND
     assert unmasked > 4.0 * BOUND
@@ -187,11 +188,10 @@ def test_brows_and_a_beard_on_both_sides_stay(known):
 def test_a_face_that_nothing_hides_is_trusted(known):
     problem = _problem(known, known.view.image)
     problem.run()
-    assert problem.trust.min() == 1.0
+    assert problem.views[0].trust.min() == 1.0
 
 
 def _hidden_trust(known: heads.Portrait, problem: MapProblem, atlas: Atlas, cover: np.ndarray) -> np.ndarray:
     """(N,) what `MapProblem.run` trusted of the texels that ``cover`` has."""
-    trust = problem.trust
     hidden = _hidden(known, problem, atlas, cover)
-    return atlas.sample(trust[:, :, None])[hidden, 0]
+    return atlas.sample(problem.views[0].trust[:, :, None])[hidden, 0]

@@ -16,6 +16,7 @@ from nextgenface.engine.fit import atlas as atlas_module  # noqa: E402
 from nextgenface.engine.fit.atlas import atlas_bands, make_atlas  # noqa: E402
 from nextgenface.engine.fit.completion import source_shares  # noqa: E402
 from nextgenface.engine.fit.eyes import SIDES, find_eyeball  # noqa: E402
+from nextgenface.engine.fit.map_view import MapView  # noqa: E402
 from nextgenface.engine.fit.maps import FinishedMaps, MapProblem  # noqa: E402
 from nextgenface.engine.fit.sharpen import enlarged_rows, sharpened  # noqa: E402
 from nextgenface.engine.reporter import SilentReporter  # noqa: E402
@@ -48,8 +49,9 @@ def problem(model) -> MapProblem:
     view = heads.View(picture.repeat(3, 2).astype(np.float32), np.ones((PICTURE, PICTURE), np.float32), camera)
     balls = {side: find_eyeball(model, truth.vertices, side, camera, np.zeros((2, 2), np.float32)) for side in SIDES}
     settings = Settings(bands=heads.BANDS, texture_size=SIZE)
-    made = MapProblem(model, found, view, np.zeros_like(view.weight), balls, settings, SilentReporter())
-    made.shown = np.full((FITTED, FITTED, 3), 0.245, np.float32)
+    sight = MapView(model, found, view, np.zeros_like(view.weight), balls, settings, SilentReporter())
+    sight.shown = np.full((FITTED, FITTED, 3), 0.245, np.float32)
+    made = MapProblem([sight])
     made.eye_colours = {side: (np.full(3, 0.1, np.float32), np.full(3, 0.6, np.float32)) for side in SIDES}
     return made
 
@@ -81,7 +83,7 @@ def test_detail_comes_from_the_photo_and_on_the_other_side_from_its_mirror_image
     large = sharpened(_fitted(), problem)
     atlas = make_atlas(model, SIZE)
     face = atlas.interpolate(model, model.regions["cheeks"][:, None])[:, 0] > 0.8
-    stripes = _stripes(atlas.interpolate(model, problem.vertices))
+    stripes = _stripes(atlas.interpolate(model, problem.views[0].vertices))
     seen, value = atlas.columns < SIZE // 2, atlas.at(large.diffuse)[:, 0]
     light, dark = (np.median(value[face & seen & (stripes == shade)]) for shade in (1, 0))
     assert light == pytest.approx(0.4 * 0.3 / 0.245, rel=0.05)
@@ -92,6 +94,24 @@ def test_detail_comes_from_the_photo_and_on_the_other_side_from_its_mirror_image
     assert both.sum() > 500
     np.testing.assert_allclose(large.diffuse[both], large.diffuse[:, ::-1][both], atol=1e-5)
     np.testing.assert_allclose(large.specular[skin], 0.4, atol=1e-5)
+
+
+def test_of_two_photos_each_gives_its_share_of_the_detail(model, problem):
+    """A second photo without stripes, which has three quarters of the say in the lower half of the map."""
+    (striped,) = problem.views
+    smooth = replace(striped.detail, image=np.full_like(striped.detail.image, 0.245))
+    part = np.where(np.arange(FITTED)[:, None] < FITTED // 2, 0.0, 0.75) * np.ones((1, FITTED))
+    plain = replace(striped, detail=smooth, share=part.astype(np.float32))
+    both = MapProblem([replace(striped, share=(1.0 - part).astype(np.float32)), plain])
+    both.eye_colours = problem.eye_colours
+    alone, large = (np.log(sharpened(_fitted(), made).diffuse[:, :, 0] / 0.4) for made in (problem, both))
+    atlas = make_atlas(model, SIZE)
+    skin = atlas.is_part("skin") & (atlas.columns < SIZE // 2)
+    upper, lower = atlas.rows < 0.45 * SIZE, atlas.rows > 0.55 * SIZE
+    for where, share in ((upper, 1.0), (lower, 0.25)):
+        chosen = atlas.rows[skin & where], atlas.columns[skin & where]
+        assert np.abs(alone[chosen]).mean() > 0.1
+        np.testing.assert_allclose(large[chosen], share * alone[chosen], atol=0.01)
 
 
 def test_bands_leave_no_trace(problem, monkeypatch):

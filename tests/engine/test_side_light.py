@@ -14,6 +14,7 @@ cv2 = pytest.importorskip("cv2")
 import heads  # noqa: E402
 from nextgenface.engine.fit.atlas import make_atlas  # noqa: E402
 from nextgenface.engine.fit.eyes import SIDES, find_eyeball  # noqa: E402
+from nextgenface.engine.fit.map_view import MapView  # noqa: E402
 from nextgenface.engine.fit.maps import MapProblem  # noqa: E402
 from nextgenface.engine.fit.stage2 import Observation, fit_statistical  # noqa: E402
 from nextgenface.engine.presets import read_preset  # noqa: E402
@@ -61,13 +62,13 @@ def left_in_map(known) -> dict[str, float]:
 def _one_sidedness(known: heads.Portrait, preset: str) -> float:
     """Mean difference of the logarithm of the diffuse map between mirror texels of the face."""
     settings = Settings.from_dict({**read_preset(preset), **SMALL})
-    seen = Observation(known.view, known.points, 0.0 * known.truth.identity, 0.5 * known.truth.expression)
-    found = fit_statistical(known.model, seen, settings, SilentReporter(), lambda *_: None)
+    seen = Observation(known.view, known.points, 0.5 * known.truth.expression, lambda *_: None)
+    (found,) = fit_statistical(known.model, 0.0 * known.truth.identity, [seen], settings, SilentReporter())
     irises = np.zeros((2, 2), np.float32)
     balls = {side: find_eyeball(known.model, found.vertices, side, found.camera, irises) for side in SIDES}
     view = replace(known.view, camera=found.camera)
-    problem = MapProblem(known.model, found, view, np.zeros_like(view.weight), balls, settings, SilentReporter())
-    light = np.log(problem.run().diffuse.mean(2) + 0.005)
+    seen_by = MapView(known.model, found, view, np.zeros_like(view.weight), balls, settings, SilentReporter())
+    light = np.log(MapProblem([seen_by]).run().diffuse.mean(2) + 0.005)
     atlas = make_atlas(known.model, len(light))
     region = atlas.interpolate(known.model, known.model.regions["face"][:, None]) * atlas.is_part("skin")[:, None]
     face = atlas.image(region)[:, :, 0] > 0.5

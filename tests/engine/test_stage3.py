@@ -37,6 +37,7 @@ def _texels(size: int = 32, seed: int = 0, truth: torch.Tensor | None = None) ->
         seen=torch.arange(flat),
         colour=torch.zeros(flat, 3),
         lit=lit,
+        share=torch.ones(flat),
         diffuse=torch.full((size, size, 3), 0.4) + 0.02 * torch.rand(size, size, 3, generator=generator),
         specular=torch.full((size, size), 0.4),
         roughness=torch.full((size, size), 0.45),
@@ -152,7 +153,7 @@ def test_texels_without_evidence_follow_their_neighbours_and_their_mirror():
     texels = _texels(truth=truth)
     texels.weight[:, 22:] = 0.0
     seen = torch.nonzero(texels.weight.reshape(-1) > 0)[:, 0]
-    texels = replace(texels, seen=seen, colour=texels.colour[seen], lit=texels.lit.at(seen))
+    texels = replace(texels, seen=seen, colour=texels.colour[seen], lit=texels.lit.at(seen), share=texels.share[seen])
     settings = Settings(stage3_iterations=300)
     maps, _ = stage3.refine_maps(lambda size: texels, 32, settings, lambda *_: None)
     assert maps.change[:3, :, 24:].mean() > 0.15
