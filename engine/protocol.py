@@ -214,6 +214,9 @@ class Result:
     and ``uv_original`` (F, 4, 2), v upwards; ``face_part`` (F,) uint8 indices into ``part_names``; ``part_names``;
     ``expression_names`` and ``expression_deltas`` (E, V, 3) mm at weight 1; ``slider_names`` and ``slider_deltas`` (S,
     V, 3); ``original_index`` (V,) vertex of the source base mesh.
+
+    ``coverage`` names an 8-bit PNG (Non-Color) as large as the maps that says where their texels come from: red the
+    photos, green the mirror side of the face, blue the model; the three add up to 255.
     """
 
     version: int = RESULT_VERSION
@@ -223,6 +226,7 @@ class Result:
     diffuse: str = ""
     specular: str = ""
     roughness: str = ""
+    coverage: str = ""
     mesh: str = ""
     report: str = "report.json"
     photos: list[PhotoResult] = field(default_factory=list)

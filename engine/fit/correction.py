@@ -20,7 +20,8 @@ from ..faces.model import FaceModel
 from .atlas import make_atlas
 from .blending import TONE, shares
 from .fill import push_pull, smooth
-from .maps import FinishedMaps, MapProblem, MapView
+from .map_view import MapView
+from .maps import FinishedMaps, MapProblem
 from .photometric import View, sample_image
 
 FloatImage = NDArray[np.float32]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +16,8 @@ from ..scene.colour import linear_to_srgb
 from ..scene.light import Light
 from ..settings import Settings
 from .eyes import SIDES, find_eyeball
-from .maps import FinishedMaps, MapView
+from .map_view import MapView
+from .maps import FinishedMaps
 from .photometric import View
 from .prepare import PreparedPhoto, photo_camera, uncropped
 from .preview import StatisticalPreview, over
@@ -27,6 +29,7 @@ FloatImage = NDArray[np.float32]
 
 PATH_DEPTH = 4
 OVERLAY_SHARE = 0.75
+PANEL_SIZE = 1024
 # MediaPipe's points at the centres of both irises.
 IRISES = (468, 473)
 
@@ -122,9 +125,10 @@ class PhotoRun:
                 "Overlay": over(picture, crop.linear, OVERLAY_SHARE),
                 "Reconstruction": picture[:, :, :3],
                 "Shading": shading[:, :, :3] / max(1.0, float(np.quantile(shading[:, :, :3], 0.998))),
-                "Diffuse": maps.diffuse,
-                "Specular": maps.specular,
-                "Roughness": maps.roughness,
+                "Diffuse": _panel(maps.diffuse),
+                "Specular": _panel(maps.specular),
+                "Roughness": _panel(maps.roughness),
+                "Coverage": _panel(maps.coverage),
             },
         )
 
@@ -134,3 +138,10 @@ def psnr(picture: FloatImage, photo: FloatImage, mask: FloatImage) -> float:
     inside = mask > 0.5
     error = linear_to_srgb(np.clip(picture, 0, 1))[inside] - linear_to_srgb(np.clip(photo, 0, 1))[inside]
     return float(-10.0 * np.log10(max(1e-10, float((error**2).mean()))))
+
+
+def _panel(image: FloatImage) -> FloatImage:
+    """A square map as the contact sheet needs it, no larger than `PANEL_SIZE`."""
+    if len(image) <= PANEL_SIZE:
+        return image
+    return np.asarray(cv2.resize(image, (PANEL_SIZE, PANEL_SIZE), interpolation=cv2.INTER_AREA), np.float32)

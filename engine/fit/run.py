@@ -13,6 +13,7 @@ from ..reporter import Reporter
 from ..results.data import HeadData, PhotoData, ResultData
 from ..results.report import build_report
 from ..settings import Settings
+from .atlas import make_atlas
 from .clock import Clock
 from .correction import Rendered, corrected
 from .maps import FinishedMaps, MapProblem
@@ -20,12 +21,15 @@ from .observations import observe
 from .photo_run import PhotoRun
 from .prepare import PreparedPhoto
 from .preview import over, small
+from .sharpen import sharpened
 from .stage1 import Stage1Result, fit_landmarks
 from .stage2 import Stage2Result, fit_statistical
 
 CORRECTIONS = 2
 CORRECTION_SCALE = 0.5
 CORRECTION_SAMPLES = 64
+# What the coverage map's channels are called in the report, and the texels across at which they are counted.
+SOURCES, SOURCES_SIZE = ("photo", "mirror", "model"), 256
 
 
 class Run:
@@ -55,7 +59,7 @@ class Run:
             problem = MapProblem(views)
             maps = problem.run()
         with self.clock.stage("textures"):
-            maps = self._correct(maps, problem, second)
+            maps = sharpened(self._correct(maps, problem, second), problem)
         with self.clock.stage("render"):
             photos, qualities = self._finish(maps, second)
         return self._collect(first, second, maps, photos, qualities)
@@ -115,6 +119,7 @@ class Run:
                 "landmark_errors_percent": first.landmark_errors_percent,
                 "landmark_error_calibrated_percent": first.calibrated_error_percent,
                 "reproduction_psnrs_db": qualities,
+                "skin_from_percent": skin_sources(maps, self.model),
             },
         )
         return ResultData(
@@ -124,6 +129,7 @@ class Run:
             diffuse=maps.diffuse,
             specular=maps.specular,
             roughness=maps.roughness,
+            coverage=maps.coverage,
             photos=tuple(photos),
             report=report,
         )
@@ -146,6 +152,14 @@ def head_data(model: FaceModel, second: Stage2Result) -> HeadData:
     )
 
 
+def skin_sources(maps: FinishedMaps, model: FaceModel) -> dict[str, float]:
+    """Where the texels of the face's skin come from: percent of "photo", "mirror" and "model"."""
+    atlas = make_atlas(model, min(len(maps.coverage), SOURCES_SIZE))
+    face = atlas.interpolate(model, model.regions["face"][:, None])[:, 0] * atlas.is_part("skin")
+    shares = np.average(atlas.sample(maps.coverage), axis=0, weights=face)
+    return {name: round(100.0 * float(share), 1) for name, share in zip(SOURCES, shares, strict=True)}
+
+
 def _white(maps: FinishedMaps) -> FinishedMaps:
     """The same surface in a light grey, to show the light."""
-    return replace(maps, diffuse=np.full_like(maps.diffuse, 0.6))
+    return replace(maps, diffuse=np.full((4, 4, 3), 0.6, np.float32))

@@ -33,9 +33,8 @@ SMOOTHNESS = (0.15, 20.0, 20.0)
 # Factors on stage 2's albedo that a photo can ask for: black hair to white scars, and no highlights.
 EXPLAINABLE = (0.1, 4.0)
 LARGEST_DETAIL = 0.4
-# Weights between which a texel goes from filled to taken from the photo, and what its mirror image counts.
+# Weights between which a texel goes from filled to taken from the photos.
 TRUSTED = (0.35, 0.85)
-MIRROR_TRUST = 0.7
 
 
 @dataclass
@@ -250,12 +249,11 @@ def _with_detail(maps: Maps, coarse: Texels, fine: Texels) -> Maps:
 
 
 def confidence(texels: Texels) -> NDArray[np.float32]:
-    """(S, S) how far the photo itself, or failing that its mirror side, determines a texel: 1 fully, 0 not at all."""
+    """(S, S) how far the photos themselves determine a texel: 1 fully, 0 not at all."""
     seen = texels.weight.numpy()
     soft = cv2.GaussianBlur(seen, (0, 0), max(1.0, 0.004 * texels.size))
     low, high = TRUSTED
-    own = np.clip((np.minimum(seen, soft) - low) / (high - low), 0.0, 1.0)
-    return np.asarray(np.maximum(own, MIRROR_TRUST * np.flip(own, 1)), np.float32)
+    return np.asarray(np.clip((np.minimum(seen, soft) - low) / (high - low), 0.0, 1.0), np.float32)
 
 
 def _anneal(optimiser: torch.optim.Optimizer, step: int, count: int) -> None:

@@ -74,7 +74,7 @@ class PhotoData:
         panels: title -> picture, of the contact sheet, in the order of display. `contact_sheet.TITLES` are the usual
             ones.
         mask: (H, W) in [0, 1] of ``picture``'s size: where the fit looked at skin; None: not written.
-        data_panels: titles of panels that are data in [0, 1] and not light (specular, roughness): shown without the
+        data_panels: titles of panels that are data in [0, 1] and not light (specular, roughness, coverage): shown without the
             sRGB curve.
     """
 
@@ -85,7 +85,7 @@ class PhotoData:
     environment: FloatArray
     render: NDArray[Any]
     panels: Mapping[str, NDArray[Any]]
-    data_panels: tuple[str, ...] = ("Specular", "Roughness")
+    data_panels: tuple[str, ...] = ("Specular", "Roughness", "Coverage")
     mask: FloatArray | None = None
 
 
@@ -103,6 +103,8 @@ class ResultData:
         photos: at least one.
         report: content of ``report.json`` (see `report.build_report`).
         bits: 8 or 16 per channel of the three maps.
+        coverage: (C, C, 3) in [0, 1], maybe of fewer texels than the maps: how much of a texel comes from the photos,
+            from the mirror side and from the model; None: not written.
     """
 
     name: str
@@ -114,3 +116,4 @@ class ResultData:
     photos: tuple[PhotoData, ...]
     report: dict[str, Any] = field(default_factory=dict)
     bits: int = 8
+    coverage: FloatArray | None = None

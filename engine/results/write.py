@@ -12,12 +12,13 @@ from ..protocol import PhotoResult, Result
 from ..reporter import Reporter, SilentReporter
 from .contact_sheet import contact_sheet
 from .data import PhotoData, ResultData
-from .images import displayed, quantised, save_data, save_exr, save_picture
+from .images import displayed, quantised, resized, save_data, save_exr, save_picture
 from .mesh import write_head, write_obj
 from .png import write_png
 from .writing import RESULT_NAME, ResultFolder
 
 DIFFUSE, SPECULAR, ROUGHNESS = "diffuseMap_0.png", "specularMap_0.png", "roughnessMap_0.png"
+COVERAGE = "coverageMap_0.png"
 HEAD, REPORT = "head.npz", "report.json"
 
 
@@ -55,6 +56,8 @@ def _write_maps(path: Path, data: ResultData, reporter: Reporter) -> None:
     save_data(path / SPECULAR, data.specular, data.bits)
     save_data(path / ROUGHNESS, data.roughness, data.bits)
     reporter.check()
+    if data.coverage is not None:
+        save_data(path / COVERAGE, resized(quantised(data.coverage), len(data.diffuse)))
 
 
 def _write_photo(path: Path, number: int, photo: PhotoData, reporter: Reporter) -> PhotoResult:
@@ -108,6 +111,7 @@ def _write_descriptions(path: Path, data: ResultData, photos: list[PhotoResult])
         specular=SPECULAR,
         roughness=ROUGHNESS,
         mesh=_mesh_name(0),
+        coverage=COVERAGE if data.coverage is not None else "",
         report=REPORT,
         photos=photos,
     )

@@ -14,19 +14,15 @@ cv2 = pytest.importorskip("cv2")
 import heads  # noqa: E402
 from nextgenface.engine.faces.model import PART_NAMES  # noqa: E402
 from nextgenface.engine.fit.atlas import make_atlas  # noqa: E402
+from nextgenface.engine.fit.completion import continued  # noqa: E402
 from nextgenface.engine.fit.correction import Rendered, corrected, make_skin_mask  # noqa: E402
 from nextgenface.engine.fit.eyes import SIDES, find_eyeball  # noqa: E402
-from nextgenface.engine.fit.maps import (  # noqa: E402
-    FinishedMaps,
-    MapProblem,
-    MapView,
-    SeenAtlas,
-    TexelPyramid,
-    continued,
-    resized_lit,
-)
+from nextgenface.engine.fit.lit_picture import resized_lit  # noqa: E402
+from nextgenface.engine.fit.map_view import MapView, SeenAtlas  # noqa: E402
+from nextgenface.engine.fit.maps import FinishedMaps, MapProblem  # noqa: E402
 from nextgenface.engine.fit.photometric import View  # noqa: E402
 from nextgenface.engine.fit.shading import Lit  # noqa: E402
+from nextgenface.engine.fit.texel_pyramid import TexelPyramid  # noqa: E402
 from nextgenface.engine.render.path import render  # noqa: E402
 from nextgenface.engine.reporter import SilentReporter  # noqa: E402
 from nextgenface.engine.scene.light import Light  # noqa: E402
@@ -225,7 +221,9 @@ def test_the_pyramid_averages_what_it_trusts(problem, atlas):
     weight = (rng.random(len(atlas.rows)) > 0.5).astype(np.float32)
     colour = rng.random((len(atlas.rows), 3)).astype(np.float32)
     colour[weight == 0] = 1e3
-    pyramid = TexelPyramid(problem, [SeenAtlas(atlas, colour, weight, np.ones_like(weight))], [_lit(SIZE)])
+    pyramid = TexelPyramid(
+        problem.model, problem.reflectance, [SeenAtlas(atlas, colour, weight, np.ones_like(weight))], [_lit(SIZE)]
+    )
     texels = pyramid.at(SIZE // 2)
     fine = atlas.image(weight[:, None])[..., 0].reshape(SIZE // 2, 2, SIZE // 2, 2)
     skin = texels.skin.numpy() > 0
@@ -241,7 +239,7 @@ def test_the_pyramid_averages_what_it_trusts(problem, atlas):
 
 def test_at_its_own_size_the_pyramid_changes_nothing(problem, atlas):
     (seen,) = problem.look(atlas)
-    texels = TexelPyramid(problem, [seen], [_lit(SIZE)]).at(SIZE)
+    texels = TexelPyramid(problem.model, problem.reflectance, [seen], [_lit(SIZE)]).at(SIZE)
     own = atlas.image(seen.colour)[texels.weight.numpy() > 0]
     np.testing.assert_allclose(texels.colour.numpy(), own, atol=1e-5)
 
@@ -305,4 +303,5 @@ def test_stage_3_as_a_whole_gives_maps_in_range(known, problem):
         assert np.isfinite(data).all()
         assert data.min() >= 0.0 and data.max() <= 1.0
     assert problem.losses[-1] < problem.losses[0]
-    assert 0.05 < maps.coverage.mean() < 0.9
+    assert 0.05 < maps.coverage[:, :, 0].mean() < 0.9
+    assert maps.coverage.sum(2) == pytest.approx(1.0, abs=1e-5)

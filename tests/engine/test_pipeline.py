@@ -52,6 +52,7 @@ PICTURES = {
     "reconstruction_0.png": 4,
     "photo_0.png": 3,
     "skinMask_0.png": 1,
+    "coverageMap_0.png": 3,
 }
 OTHERS = {"mesh0.obj", "mesh0.mtl", "envMap_0.exr", "head.npz", "report.json", "result.json"}
 

@@ -12,8 +12,11 @@ torch = pytest.importorskip("torch")
 cv2 = pytest.importorskip("cv2")
 
 import heads  # noqa: E402
+from nextgenface.engine.fit import map_view  # noqa: E402
+from nextgenface.engine.fit.atlas import make_atlas  # noqa: E402
 from nextgenface.engine.fit.eyes import SIDES, find_eyeball  # noqa: E402
-from nextgenface.engine.fit.maps import FinishedMaps, MapProblem, MapView  # noqa: E402
+from nextgenface.engine.fit.map_view import MapView  # noqa: E402
+from nextgenface.engine.fit.maps import FinishedMaps, MapProblem  # noqa: E402
 from nextgenface.engine.fit.photometric import View  # noqa: E402
 from nextgenface.engine.fit.stage2 import Observation, Stage2Result, fit_statistical  # noqa: E402
 from nextgenface.engine.render.path import render  # noqa: E402
@@ -107,6 +110,8 @@ def test_identity_and_skin_are_shared_and_all_else_is_each_photos_own(known, pla
 
 
 MAP_SIZE = 256
+# MediaPipe's point in the middle of the forehead, where both photos look.
+FOREHEAD = 151
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +128,8 @@ def sights(known, spotted):
     return [_sight(known, "left", spotted, 1.0), _sight(known, "right", spotted, 0.8)]
 
 
-def _maps(sights: list[heads.Portrait], wrong: float = 1.0) -> tuple[MapProblem, FinishedMaps]:
-    """Stage 3 from the truth, but for the last photo's light, which is ``wrong`` times too strong."""
+def _view(sight: heads.Portrait, light: float = 1.0) -> MapView:
+    """A sight as stage 2 leaves it if it finds the truth, but for a light that is so much too strong."""
     # The truth is not symmetric.
     settings = Settings(
         bands=heads.BANDS,
@@ -133,16 +138,16 @@ def _maps(sights: list[heads.Portrait], wrong: float = 1.0) -> tuple[MapProblem,
         stage3_iterations=80,
         diffuse_symmetry_weight=0.0,
     )
-    views = []
-    for number, sight in enumerate(sights):
-        truth, view = sight.truth, sight.view
-        if number == len(sights) - 1:
-            truth = replace(truth, light=np.float32(wrong) * truth.light)
-        irises = np.zeros((2, 2), np.float32)
-        balls = {side: find_eyeball(sight.model, truth.vertices, side, truth.camera, irises) for side in SIDES}
-        eyes = np.zeros_like(view.weight)
-        views.append(MapView(sight.model, truth, view, eyes, balls, settings, SilentReporter()))
-    problem = MapProblem(views)
+    truth = replace(sight.truth, light=np.float32(light) * sight.truth.light)
+    irises = np.zeros((2, 2), np.float32)
+    balls = {side: find_eyeball(sight.model, truth.vertices, side, truth.camera, irises) for side in SIDES}
+    eyes = np.zeros_like(sight.view.weight)
+    return MapView(sight.model, truth, sight.view, eyes, balls, settings, SilentReporter())
+
+
+def _maps(sights: list[heads.Portrait], wrong: float = 1.0) -> tuple[MapProblem, FinishedMaps]:
+    """Stage 3 from the truth, but for the last photo's light, which is ``wrong`` times too strong."""
+    problem = MapProblem([*(_view(sight) for sight in sights[:-1]), _view(sights[-1], wrong)])
     return problem, problem.run()
 
 
@@ -152,8 +157,6 @@ def _off(maps: FinishedMaps, spotted) -> np.ndarray:
 
 
 def _weights(problem: MapProblem) -> list[np.ndarray]:
-    from nextgenface.engine.fit.atlas import make_atlas
-
     atlas = make_atlas(problem.model, MAP_SIZE)
     skin = atlas.image(atlas.is_part("skin").astype(np.float32)[:, None])[:, :, 0]
     return [seen.weight_image() * skin for seen in problem.look(atlas)]
@@ -188,3 +191,32 @@ def test_photos_that_disagree_meet_without_a_seam(mapped, sights, spotted):
     step = np.hypot(*np.gradient(changed))[inside]
     # Measured: 0.011; with the photos' detail and tone both blended over narrow regions 0.041, a cut 0.097.
     assert np.quantile(step, 0.99) < 0.018
+
+
+def _with_ball(sight: heads.Portrait) -> tuple[heads.Portrait, np.ndarray]:
+    """The sight with a black ball before the forehead, and the pixels (H, W) that it hides."""
+    row = int(np.flatnonzero(sight.model.landmarks["mediapipe"].index == FOREHEAD)[0])
+    cover = np.zeros(sight.view.weight.shape, np.uint8)
+    cv2.circle(cover, np.round(sight.points[row]).astype(int).tolist(), 11, 1, -1)
+    image = np.where(cover[:, :, None] > 0, np.float32(0.008), sight.view.image)
+    return replace(sight, view=replace(sight.view, image=image)), cover > 0
+
+
+def test_what_hides_skin_in_one_photo_is_read_from_the_other(sights, spotted, monkeypatch):
+    """Each photo is judged by itself, and a texel that the other one shows is still one that the photos show."""
+    covered, cover = _with_ball(sights[0])
+    atlas = make_atlas(covered.model, MAP_SIZE)
+    pixel = covered.truth.camera.project(atlas.interpolate(covered.model, covered.truth.vertices))
+    column, row = np.clip(pixel.astype(int), 0, np.array(cover.shape)[::-1] - 1).T
+    inside = atlas.image(cover[row, column].astype(np.float32)[:, None])[:, :, 0] > 0.0
+    free = _weights(MapProblem([_view(sight) for sight in sights]))
+    hidden = inside & (free[0] > 0.5) & (free[1] > 0.9)
+    assert hidden.sum() > 100
+    problem, maps = _maps([covered, sights[1]])
+    error = np.abs(_off(maps, spotted))[hidden].mean()
+    monkeypatch.setattr(map_view, "skin_trust", lambda texels, regions: np.ones((1, 1), np.float32))
+    unmasked = np.abs(_off(_maps([covered, sights[1]])[1], spotted))[hidden].mean()
+    assert problem.views[1].trust.min() == 1.0
+    assert error < 0.05
+    assert unmasked > 3.0 * error
+    assert maps.coverage[hidden][:, 0].mean() > 0.9
