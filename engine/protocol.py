@@ -211,7 +211,7 @@ class Result:
     ``head`` names an .npz with: ``vertices`` (V, 3) neutral head, mm, head frame; ``quads`` (F, 4) int32; ``uv_face``
     and ``uv_original`` (F, 4, 2), v upwards; ``face_part`` (F,) uint8 indices into ``part_names``; ``part_names``;
     ``expression_names`` and ``expression_deltas`` (E, V, 3) mm at weight 1; ``slider_names`` and ``slider_deltas`` (S,
-    V, 3); ``original_index`` (V,) vertex of the source base mesh.
+    V, 3); ``original_index`` (V,) vertex of the source base mesh. ``normal`` is empty where the fit made no normal map.
     """
 
     version: int = RESULT_VERSION
@@ -221,6 +221,7 @@ class Result:
     diffuse: str = ""
     specular: str = ""
     roughness: str = ""
+    normal: str = ""
     mesh: str = ""
     report: str = "report.json"
     photos: list[PhotoResult] = field(default_factory=list)
