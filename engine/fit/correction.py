@@ -8,6 +8,8 @@ not.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import torch
@@ -40,7 +42,7 @@ def corrected(maps: FinishedMaps, problem: MapProblem, render: FloatImage, view:
     factor = np.exp(cv2.resize(slow, (size, size), interpolation=cv2.INTER_LINEAR))
     skin = make_skin_mask(problem.model, size)[:, :, None]
     diffuse = np.clip(maps.diffuse * (factor * skin + 1.0 - skin), 0.0, 1.0).astype(np.float32)
-    return FinishedMaps(diffuse, maps.specular, maps.roughness, maps.coverage)
+    return replace(maps, diffuse=diffuse)
 
 
 def make_skin_mask(model: FaceModel, size: int) -> FloatImage:

@@ -49,13 +49,15 @@ INNER_SPECULAR, INNER_ROUGHNESS = 0.4, 0.35
 @dataclass
 class FinishedMaps:
     """Square maps of S texels, row 0 at the top. ``diffuse`` (S, S, 3) linear Rec. 709; ``specular``, ``roughness``,
-    ``coverage`` (S, S): IOR level, roughness, and how far the photo determined the texel; all in [0, 1].
+    ``coverage`` (S, S): IOR level, roughness, and how far the photo determined the texel; ``normal`` (S, S, 3): normal
+    map as `scene.tangents` has it, or None; all in [0, 1].
     """
 
     diffuse: FloatImage
     specular: FloatImage
     roughness: FloatImage
     coverage: FloatImage
+    normal: FloatImage | None = None
 
 
 @dataclass
@@ -186,7 +188,7 @@ class MapProblem:
         size = self.settings.texture_size
         if size == self.size:
             return maps
-        up = [cv2.resize(v, (size, size), interpolation=cv2.INTER_CUBIC) for v in vars(maps).values()]
+        up = [cv2.resize(v, (size, size), interpolation=cv2.INTER_CUBIC) for v in vars(maps).values() if v is not None]
         larger = FinishedMaps(*(np.clip(v, 0.0, 1.0) for v in up))
         fine = self.look(make_atlas(self.model, size))
         coarse = cv2.resize(seen.atlas.image(seen.colour), (size, size), interpolation=cv2.INTER_LINEAR)

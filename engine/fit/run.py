@@ -20,6 +20,7 @@ from .clock import Clock
 from .correction import corrected
 from .eyes import SIDES, find_eyeball
 from .maps import FinishedMaps, MapProblem
+from .normals import with_normals
 from .observations import observe
 from .photometric import View
 from .prepare import PreparedPhoto, photo_camera, uncropped
@@ -61,7 +62,7 @@ class Run:
             second = self._stage2(first)
         with self.clock.stage("stage3"):
             problem = self._map_problem(second)
-            maps = problem.run()
+            maps = with_normals(problem.run(), problem, self._pixel_mm(problem))
         with self.clock.stage("textures"):
             maps = self._correct(maps, problem)
         with self.clock.stage("render"):
@@ -98,6 +99,11 @@ class Run:
         detail = View(prepared.detail.linear, prepared.detail_mask, camera)
         return MapProblem(self.model, second, detail, prepared.detail_eyes, balls, self.settings, self.reporter)
 
+    def _pixel_mm(self, problem: MapProblem) -> float:
+        """Side on the face of what the maps see as one pixel: the photo's, or the detail picture's if that is larger."""
+        own = photo_camera(problem.found.camera, self.prepared.crop, self.prepared.photo)
+        return max(float(np.linalg.norm(c.centre)) / c.focal_px for c in (own, problem.detail.camera))
+
     def _correct(self, maps: FinishedMaps, problem: MapProblem) -> FinishedMaps:
         view = self._view(problem.found).scaled(CORRECTION_SCALE)
         for step in range(CORRECTIONS):
@@ -121,6 +127,7 @@ class Run:
             depth=PATH_DEPTH,
             seed=self.settings.seed,
             between_passes=self.reporter.check,
+            normal_map=maps.normal,
         )
         return np.dstack([found.image, found.coverage]).astype(np.float32)
 
@@ -168,7 +175,8 @@ class Run:
                 "Diffuse": maps.diffuse,
                 "Specular": maps.specular,
                 "Roughness": maps.roughness,
-            },
+            }
+            | ({} if maps.normal is None else {"Normals": maps.normal}),
         )
         report = build_report(
             seconds=self.clock.seconds,
@@ -186,6 +194,7 @@ class Run:
             diffuse=maps.diffuse,
             specular=maps.specular,
             roughness=maps.roughness,
+            normal=maps.normal,
             photos=(photo,),
             report=report,
         )
