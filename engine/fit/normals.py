@@ -185,7 +185,8 @@ def with_normals(maps: FinishedMaps, problem: MapProblem, pixel_mm: float) -> Fi
     height = np.zeros((size, size), np.float32)
     height[window] = find_relief(relief.cropped(window), problem.reporter.check)
     weight = seen.atlas.image(seen.weight[:, None])[:, :, 0]
-    own = np.clip((weight - OWN[0]) / (OWN[1] - OWN[0]), 0.0, 1.0) * (relief.texel_mm > 0)
+    ramp = np.clip((weight - OWN[0]) / (OWN[1] - OWN[0]), 0.0, 1.0)
+    own = np.where(relief.texel_mm > 0, ramp, 0.0).astype(np.float32)
     shading = own[:, :, None] * _log_shading(relief, relief.slopes(height))
     # What the photo does not show has got its colour from its mirror image, so it gets its relief from there as well.
     height, shading = (_with_mirrored(values, own) for values in (own * height, shading))

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 FloatImage = NDArray[np.float32]
 
 # Deviations of slopes and of heights (mm) that skin has on a face that is smooth without them.
-SLOPE_SPREAD, HEIGHT_SPREAD = 0.2, 0.2
+SLOPE_SPREAD, HEIGHT_SPREAD = 0.25, 0.2
 # Deviation of the logarithm of colour that is neither pigment nor relief: noise, hairs, compression.
 COLOUR_SPREAD = 0.03
 # How much more melanin changes the logarithm's mean over the channels than the channels against each other
@@ -79,7 +79,8 @@ class ReliefProblem:
     def cropped(self, window: tuple[slice, slice]) -> ReliefProblem:
         """The same of a part of the map."""
         names = ("detail", "trust", "gain", "metric", "texel_mm")
-        return replace(self, **{name: np.ascontiguousarray(getattr(self, name)[window]) for name in names})
+        detail, trust, gain, metric, side = (np.ascontiguousarray(getattr(self, name)[window]) for name in names)
+        return replace(self, detail=detail, trust=trust, gain=gain, metric=metric, texel_mm=side)
 
     @property
     def slope_spread(self) -> float:

@@ -143,8 +143,8 @@ def make_mesh(
     positions, directions = (np.asarray(values, np.float32)[split.source] for values in (vertices, normals))
     if "normal" in skin:
         tangents = vertex_tangents(positions, directions, split.uv, split.triangles)
-        mesh.add_attribute(TANGENT, 3, np.ascontiguousarray(tangents[:, :3]).ravel())
-        mesh.add_attribute(TANGENT_SIGN, 1, np.ascontiguousarray(tangents[:, 3]))
+        _add_attribute(mesh, TANGENT, tangents[:, :3])
+        _add_attribute(mesh, TANGENT_SIGN, tangents[:, 3:])
     parameters = mi.traverse(mesh)
     parameters["vertex_positions"] = mi.Float(positions.ravel())
     parameters["vertex_normals"] = mi.Float(directions.ravel())
@@ -152,6 +152,13 @@ def make_mesh(
     parameters["faces"] = mi.UInt32(split.triangles.ravel().astype(np.uint32))
     parameters.update()
     return mesh
+
+
+def _add_attribute(mesh: Any, name: str, values: FloatArray) -> None:
+    """Give every vertex of ``mesh`` its row of ``values`` (S, C)."""
+    import mitsuba as mi
+
+    mesh.add_attribute(name, values.shape[1], mi.Float(values.ravel()))
 
 
 def mitsuba_uv(uv: FloatArray) -> FloatArray:

@@ -44,7 +44,7 @@ def register(variant: str) -> type[Any]:
     class SkinBSDF(mi.BSDF):
         def __init__(self, props: Any) -> None:
             mi.BSDF.__init__(self, props)
-            normal = props["normal"] if "normal" in props else None
+            normal = props.get("normal", None)
             self.skin = _Skin(props["diffuse"], props["specular"], props["roughness"], _albedo_texture(), normal)
             front = mi.BSDFFlags.FrontSide | mi.BSDFFlags.SpatiallyVarying
             self.m_components = [mi.BSDFFlags.DiffuseReflection | front, mi.BSDFFlags.GlossyReflection | front]

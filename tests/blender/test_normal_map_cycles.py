@@ -14,8 +14,9 @@ from nextgenface.engine.protocol import Result  # noqa: E402
 from test_material_cycles import add_light, blocks, rendered, set_cycles  # noqa: E402
 
 FOCAL, DISTANCE_M = 200.0, 0.6
-# Mean difference of 4 x 4 pixel blocks as a share of the mean change that the normal map makes.
-TOLERANCE = 0.1
+# Mean difference of 4 x 4 pixel blocks as a share of the mean change that the normal map makes. Measured: 0.024 in Blender
+# 4.5 and 5.0. Cycles 4.2 has another softening of the terminator, which darkens bumps under light from the side: 0.35.
+TOLERANCE = 0.06 if bpy.app.version >= (4, 5, 0) else 0.5
 
 
 @pytest.fixture(scope="module")
