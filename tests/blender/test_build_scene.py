@@ -202,7 +202,7 @@ def test_packed_images_survive_saving_and_the_loss_of_the_files(scene, tmp_path)
     shutil.rmtree(tmp_path / "result")
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "face.blend"))
     images = [image for image in bpy.data.images if image.name.startswith(built.collection)]
-    assert len(images) == 5
+    assert len(images) == 6
     assert all(image.packed_file and image.size[0] and len(image.pixels) for image in images)
     diffuse = next(image for image in images if "Diffuse" in image.name)
     assert np.allclose(diffuse.pixels[:3], (0.6, 0.4, 0.3), atol=1 / 255)
