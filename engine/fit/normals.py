@@ -30,7 +30,7 @@ FloatImage = NDArray[np.float32]
 # Larger maps get the relief of this size.
 LARGEST = 2048
 # How the light changes with the surface's direction is smooth, so few texels and directions do.
-GAIN_SIZE = 256
+GAIN_SIZE = 160
 GAIN_DIRECTIONS = 128
 TILT = 0.3
 LARGEST_GAIN = 2.0

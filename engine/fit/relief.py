@@ -22,6 +22,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .fill import shrink
+
 FloatImage = NDArray[np.float32]
 
 # Deviations of slopes and of heights (mm) that skin has on a face that is smooth without them.
@@ -69,11 +71,11 @@ class ReliefProblem:
         size = ((self.trust.shape[1] + 1) // 2, (self.trust.shape[0] + 1) // 2)
         return replace(
             self,
-            detail=_shrunk(self.detail, size),
-            trust=_shrunk(self.trust, size),
-            gain=_shrunk(self.gain, size),
-            metric=_shrunk(self.metric, size) / 2.0,
-            texel_mm=_shrunk(self.texel_mm, size) * 2.0,
+            detail=shrink(self.detail, size),
+            trust=shrink(self.trust, size),
+            gain=shrink(self.gain, size),
+            metric=shrink(self.metric, size) / 2.0,
+            texel_mm=shrink(self.texel_mm, size) * 2.0,
         )
 
     def cropped(self, window: tuple[slice, slice]) -> ReliefProblem:
@@ -254,10 +256,3 @@ def _laplacian(values: FloatImage) -> FloatImage:
 
 def _dot(one: FloatImage, other: FloatImage) -> float:
     return float(np.vdot(one, other))
-
-
-def _shrunk(image: FloatImage, size: tuple[int, int]) -> FloatImage:
-    # OpenCV's area filter takes up to four channels at once.
-    channels = image.reshape(*image.shape[:2], -1)
-    small = [cv2.resize(channels[:, :, i], size, interpolation=cv2.INTER_AREA) for i in range(channels.shape[2])]
-    return np.asarray(np.stack(small, 2).reshape(size[1], size[0], *image.shape[2:]), np.float32)
