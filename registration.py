@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import bpy
 
-from .operators import after, engine, handlers, reconstruct
+from .operators import after, engine, handlers, photos, reconstruct
 from .panels import face, pictures, preferences
 from .properties import settings
 
 CLASSES = (
     *settings.CLASSES,
     *preferences.CLASSES,
+    *photos.CLASSES,
     *reconstruct.CLASSES,
     *engine.CLASSES,
     *after.CLASSES,

@@ -1,6 +1,7 @@
 """``nextgenface-reconstruct``: a reconstruction from a shell. The fit runs in a worker, so that even its death is told.
 
-Exit codes: 0 the results are there, 1 it failed, 2 the command was wrong, 130 it was cancelled.
+Exit codes: 0 all results are there, 1 it failed (of several people: for one at least), 2 the command was wrong, 130 it
+was cancelled.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 from . import blend, presets
+from .batch import Person, find_people
 from .client import WorkerProcess
 from .console import Console
 from .errors import Cancelled, EngineError, SettingsError
@@ -53,12 +55,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="nextgenface-reconstruct",
-        description="Reconstruct the head, skin maps, camera and light of a photo of a face.",
-        epilog="Exit codes: 0 done, 1 failed, 2 wrong use, 130 cancelled.",
+        description="Reconstruct head, skin maps, camera and light from photos of faces.",
+        epilog="Exit codes: 0 done, 1 failed (of several people: for one at least), 2 wrong use, 130 cancelled.",
     )
     add = parser.add_argument
-    add("--input", "-i", type=Path, nargs="+", metavar="PHOTO", help="photo or photos of one person")
+    add("--input", "-i", type=Path, nargs="+", metavar="PHOTO", help="photos, or folders of photos")
     add("--output", "-o", type=Path, metavar="FOLDER", help="folder of the results; made if it is not there")
+    add(
+        "--shared-identity",
+        "--sharedIdentity",
+        action="store_true",
+        help="all photos show one person; otherwise each shows another, who gets a folder in the output",
+    )
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--config", type=Path, metavar="FILE", help="settings file, lines of 'name = value'")
     source.add_argument("--preset", choices=presets.preset_names(), help="settings that come with the program")
@@ -99,17 +107,78 @@ def _builder(options: argparse.Namespace) -> blend.BlendBuilder | None:
 def _reconstruct(
     options: argparse.Namespace, settings: Settings, builder: blend.BlendBuilder | None, console: Console
 ) -> int:
-    with _Interrupts() as interrupts, WorkerProcess(Path(sys.executable)) as worker:
-        job = worker.start_job(options.input, options.output, settings.to_dict())
-        final = _follow(worker, job, interrupts, console)
-        if isinstance(final, Done) and builder is not None:
-            # The worker's memory is Blender's now.
-            worker.close()
+    people = find_people(options.input, options.output, options.shared_identity)
+    with _Interrupts() as interrupts:
+        ends = _fit_all(people, settings, interrupts, console)
+        if builder is not None:
+            _build_all(builder, options.blend, people, ends, interrupts, console)
+    if any(isinstance(end, JobCancelled) for end in ends):
+        return CANCELLED
+    if len(people) > 1:
+        _sum_up(people, ends, console)
+    return OK if all(isinstance(end, Done) for end in ends) else FAILED
+
+
+def _fit_all(people: list[Person], settings: Settings, interrupts: _Interrupts, console: Console) -> list[Message]:
+    """How the reconstruction of each ended, in order; a cancel is the last."""
+    ends: list[Message] = []
+    with _Workers() as workers:
+        for number, person in enumerate(people):
+            if len(people) > 1:
+                console.note(f"{number + 1} of {len(people)}: {person.photos[0].name}")
+            worker = workers.living()
+            job = worker.start_job(person.photos, person.output, settings.to_dict())
+            ends.append(_follow(worker, job, interrupts, console))
+            if isinstance(ends[-1], JobCancelled):
+                break
+    return ends
+
+
+class _Workers:
+    """One worker for all people, and another one when it has died. At the end its memory is free for Blender."""
+
+    def __init__(self) -> None:
+        self._worker: WorkerProcess | None = None
+
+    def __enter__(self) -> _Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._worker is not None:
+            self._worker.close()
+
+    def living(self) -> WorkerProcess:
+        """A worker that takes jobs."""
+        if self._worker is None or not self._worker.is_alive:
+            self._worker = WorkerProcess(Path(sys.executable))
+            self._worker.start()
+        return self._worker
+
+
+def _build_all(
+    builder: blend.BlendBuilder,
+    target: Path,
+    people: list[Person],
+    ends: list[Message],
+    interrupts: _Interrupts,
+    console: Console,
+) -> None:
+    """``target``, or of several people a file of its name in the folder of each."""
+    for person, end in zip(people, ends, strict=False):
+        if isinstance(end, Done):
             if interrupts.count:
-                return CANCELLED
-            builder.build(Path(final.result), options.blend, lambda: interrupts.count > 0)
-            console.told(f"Written: {options.blend}")
-    return OK if isinstance(final, Done) else CANCELLED if isinstance(final, JobCancelled) else FAILED
+                raise Cancelled
+            place = target if len(people) == 1 else person.output / target.name
+            builder.build(Path(end.result), place, lambda: interrupts.count > 0)
+            console.told(f"Written: {place}")
+
+
+def _sum_up(people: list[Person], ends: list[Message], console: Console) -> None:
+    """Say how many there are, and again what was wrong with the others."""
+    failures = [(p, end) for p, end in zip(people, ends, strict=True) if isinstance(end, Failed)]
+    console.told(f"{len(people) - len(failures)} of {len(people)} reconstructed.")
+    for person, end in failures:
+        console.told(f"Skipped {person.photos[0]}: {end.message} {end.remedy}".rstrip())
 
 
 def _follow(worker: WorkerProcess, job: str, interrupts: _Interrupts, console: Console) -> Message:

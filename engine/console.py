@@ -51,6 +51,11 @@ class Console:
             self._clear()
             print(text, file=self._out, flush=True)
 
+    def note(self, text: str) -> None:
+        """Something on the way; nothing where JSON is written."""
+        if not self._json:
+            self._line(text)
+
     def error(self, message: str, remedy: str = "", log: str = "") -> None:
         """What happened, what to do, where the log is; with JSON, as a `Failed` line."""
         if self._json:

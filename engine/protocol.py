@@ -186,7 +186,8 @@ class PhotoResult:
 
     The camera's frame: looks along -z, y up. ``rotation`` (3 x 3 rows) and ``translation`` (mm) take a point of the
     head's frame into it. Pixel (0, 0) is the top left corner. ``width``, ``height``, ``focal_px``, ``cx``, ``cy`` are
-    in pixels of the photo as it stands in ``photo`` (upright: EXIF orientation applied).
+    in pixels of the photo as it stands in ``photo`` (upright: EXIF orientation applied). ``mesh`` is the head with this
+    photo's ``expression``.
     """
 
     photo: str
@@ -201,6 +202,7 @@ class PhotoResult:
     render: str
     contact_sheet: str
     mask: str = ""
+    mesh: str = ""
     expression: dict[str, float] = field(default_factory=dict)
 
 
@@ -211,7 +213,12 @@ class Result:
     ``head`` names an .npz with: ``vertices`` (V, 3) neutral head, mm, head frame; ``quads`` (F, 4) int32; ``uv_face``
     and ``uv_original`` (F, 4, 2), v upwards; ``face_part`` (F,) uint8 indices into ``part_names``; ``part_names``;
     ``expression_names`` and ``expression_deltas`` (E, V, 3) mm at weight 1; ``slider_names`` and ``slider_deltas`` (S,
-    V, 3); ``original_index`` (V,) vertex of the source base mesh. ``normal`` is empty where the fit made no normal map.
+    V, 3); ``original_index`` (V,) vertex of the source base mesh.
+
+    ``coverage`` names an 8-bit PNG (Non-Color) as large as the maps that says where their texels come from: red the
+    photos, green the mirror side of the face, blue the model; the three add up to 255.
+
+    ``normal`` names the normal map, and is empty where the fit made none.
     """
 
     version: int = RESULT_VERSION
@@ -221,6 +228,7 @@ class Result:
     diffuse: str = ""
     specular: str = ""
     roughness: str = ""
+    coverage: str = ""
     normal: str = ""
     mesh: str = ""
     report: str = "report.json"

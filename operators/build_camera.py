@@ -11,7 +11,7 @@ from mathutils import Matrix
 
 from ..engine.protocol import PhotoResult
 from .build_images import SRGB, ImageStore
-from .head_data import METRES_PER_MM
+from .head_data import METRES_PER_MM, numbered
 
 # Width of the sensor's longer side, mm: lenses then read as on a full-frame camera.
 SENSOR_MM = 36.0
@@ -20,16 +20,17 @@ HEAD_TO_WORLD = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
 
 def build_camera(
-    label: str, photo: PhotoResult, folder: Path, store: ImageStore, collection: bpy.types.Collection
+    label: str, photo: PhotoResult, folder: Path, store: ImageStore, collection: bpy.types.Collection, number: int = 0
 ) -> bpy.types.Object:
-    """The photo's camera at its place, lens and off-centre shift included; the photo is its background."""
-    camera = bpy.data.cameras.new(f"{label} Camera")
+    """The camera of photo ``number`` at its place, lens and off-centre shift included; the photo is its background."""
+    name = numbered(f"{label} Camera", number)
+    camera = bpy.data.cameras.new(name)
     _set_lens(camera, photo)
-    instance = bpy.data.objects.new(f"{label} Camera", camera)
+    instance = bpy.data.objects.new(name, camera)
     collection.objects.link(instance)
     instance.matrix_world = camera_matrix(photo)
     camera.display_size = 0.05
-    image = store.load(folder / photo.photo, f"{label} Photo", SRGB)
+    image = store.load(folder / photo.photo, numbered(f"{label} Photo", number), SRGB)
     camera.show_background_images = True
     background = camera.background_images.new()
     background.image = image

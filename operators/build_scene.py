@@ -134,7 +134,10 @@ def _build_cameras(
     """A camera per photo; the scene looks through the first."""
     if not options.camera or not result.photos:
         return []
-    cameras = [build_camera(collection.name, photo, folder, store, collection) for photo in result.photos]
+    cameras = [
+        build_camera(collection.name, photo, folder, store, collection, number)
+        for number, photo in enumerate(result.photos)
+    ]
     scene.camera = cameras[0]
     set_render_size(scene, result.photos[0])
     return cameras
@@ -148,12 +151,18 @@ def _light_scene(
     collection: bpy.types.Collection,
     store: ImageStore,
 ) -> bpy.types.World | None:
-    """The first photo's light becomes the scene's world."""
-    if not options.light or not result.photos or not result.photos[0].light:
+    """A world per photo; the first photo's is the scene's."""
+    if not options.light:
         return None
-    world = build_world(collection.name, result.photos[0], folder, store)
-    scene.world = world
-    return world
+    worlds = [
+        build_world(collection.name, photo, folder, store, number)
+        for number, photo in enumerate(result.photos)
+        if photo.light
+    ]
+    if not worlds:
+        return None
+    scene.world = worlds[0]
+    return worlds[0]
 
 
 # Values of `ColorManagedViewSettings` under which a render shows the colours that were fitted to the photo.

@@ -9,16 +9,20 @@ import bpy
 
 from ..engine.protocol import PhotoResult
 from .build_images import LINEAR, ImageStore
+from .head_data import numbered
 
 
-def build_world(label: str, photo: PhotoResult, folder: Path, store: ImageStore) -> bpy.types.World:
-    """A world lit by the photo's lat-long image, strength 1.
+def build_world(label: str, photo: PhotoResult, folder: Path, store: ImageStore, number: int = 0) -> bpy.types.World:
+    """A world lit by the lat-long image of photo ``number``, strength 1.
 
     The engine's images are laid out as Blender's Environment Texture reads them once the head stands in Blender's axes:
     the column's azimuth is ``-2 pi (u - 1/2)``, counted from +x towards +y, the row's elevation ``pi (1/2 - v)`` from the
     top. So no mapping node is needed.
     """
-    world = bpy.data.worlds.new(f"{label} Light")
+    name = numbered(f"{label} Light", number)
+    world = bpy.data.worlds.new(name)
+    # A scene shows one world; those of other photos and people would not be saved.
+    world.use_fake_user = True
     if world.node_tree is None:
         world.use_nodes = True
     tree = world.node_tree
@@ -27,7 +31,7 @@ def build_world(label: str, photo: PhotoResult, folder: Path, store: ImageStore)
     environment.name = environment.label = "Photo Light"
     environment.location = (-300, 0)
     environment.projection = "EQUIRECTANGULAR"
-    environment.image = store.load(folder / photo.light, f"{label} Light", LINEAR)
+    environment.image = store.load(folder / photo.light, name, LINEAR)
     background = tree.nodes.new("ShaderNodeBackground")
     background.inputs["Strength"].default_value = 1.0
     output = tree.nodes.new("ShaderNodeOutputWorld")

@@ -63,6 +63,11 @@ class HeadFile:
     original_index: IntArray
 
 
+def numbered(name: str, number: int) -> str:
+    """The name of what belongs to photo ``number`` (from 0) of a person: the first needs no number."""
+    return f"{name} {number + 1}" if number else name
+
+
 def to_blender_axes(vectors: NDArray[np.floating]) -> FloatArray:
     """(..., 3) points or deltas of the head's frame (mm, y up, face along +z) in metres, z up, face along -y."""
     x, y, z = np.moveaxis(np.asarray(vectors), -1, 0)

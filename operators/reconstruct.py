@@ -12,7 +12,7 @@ import bpy
 from ..engine.errors import EngineError
 from ..properties.places import engine_python, job_output, log_folder
 from ..properties.preferences import chosen_python
-from ..properties.settings import engine_settings
+from ..properties.settings import chosen_people, chosen_photos, engine_settings
 from .build_scene import BuildOptions, Built, build_result
 from .pump import PumpMixin, redraw_panels
 from .session import BUSY, Phase, session
@@ -36,16 +36,20 @@ def need_python(context: bpy.types.Context) -> Path:
     return python
 
 
-def start_job(context: bpy.types.Context, scene: bpy.types.Scene) -> str:
-    """Start the reconstruction that ``scene`` asks for; the job's id. Raises EngineError with the reason if it cannot."""
+def start_job(context: bpy.types.Context, scene: bpy.types.Scene, photos: list[Path] | None = None) -> str:
+    """Start the reconstruction of the person in ``photos``, or of the first one that ``scene`` asks for; the job's id.
+
+    Raises EngineError with the reason if it cannot.
+    """
     chosen = scene.nextgenface
-    photo = Path(bpy.path.abspath(chosen.photo))
-    if not chosen.photo or not photo.is_file():
-        raise EngineError(
-            f"There is no photo at '{photo}'." if chosen.photo else "No photo is chosen.", "Choose a photo."
-        )
+    wanted = next(iter(chosen_people(chosen)), []) if photos is None else photos
+    if not wanted:
+        raise EngineError("No photo is chosen.", "Choose a photo.")
+    for photo in wanted:
+        if not photo.is_file():
+            raise EngineError(f"There is no photo at '{photo}'.", "Choose a photo.")
     python, settings = need_python(context), engine_settings(chosen)
-    return session.start(python, [photo], job_output(chosen.output, photo), settings, log_folder())
+    return session.start(python, wanted, job_output(chosen.output, wanted[0]), settings, log_folder())
 
 
 def build_options(scene: bpy.types.Scene) -> BuildOptions:
@@ -76,8 +80,15 @@ def summary_of(built: Built) -> str:
     return ", ".join(["head", *parts, *keys]).capitalize()
 
 
+def hide(name: str) -> None:
+    """Hide a collection, if it is still there: the next person's head stands at the same place."""
+    collection = bpy.data.collections.get(name)
+    if collection is not None:
+        collection.hide_viewport = collection.hide_render = True
+
+
 class NEXTGENFACE_OT_reconstruct(PumpMixin, bpy.types.Operator):
-    """Turn the photo into a head with textures, camera and light. You can go on working meanwhile"""
+    """Turn photos into a head with textures, cameras and light. You can go on working meanwhile"""
 
     bl_idname = "nextgenface.reconstruct"
     bl_label = "Reconstruct Face"
@@ -88,7 +99,7 @@ class NEXTGENFACE_OT_reconstruct(PumpMixin, bpy.types.Operator):
         """Only one job at a time, and only with a photo."""
         if session.is_active:
             cls.poll_message_set(BUSY)
-        elif not context.scene.nextgenface.photo:
+        elif not chosen_photos(context.scene.nextgenface):
             cls.poll_message_set("Choose a photo first")
         else:
             return True
@@ -106,15 +117,33 @@ class NEXTGENFACE_OT_reconstruct(PumpMixin, bpy.types.Operator):
 
     def begin(self, context: bpy.types.Context) -> bool:
         """Start the job; False where that is not possible."""
-        try:
-            self.job = start_job(context, context.scene)
-        except EngineError as error:
-            session.refuse(error.message, error.remedy)
-            self.report({"ERROR"}, str(error))
-            redraw_panels(context)
-            return False
+        self.waiting = chosen_people(context.scene.nextgenface)
+        self.row = len(self.waiting) > 1
+        self.built: list[str] = []
+        self.skipped: list[str] = []
+        self.result = ""
         self.scene = context.scene.name
-        return True
+        if self._start_next(context):
+            return True
+        if self.row:
+            self._sum_up()
+        redraw_panels(context)
+        return False
+
+    def _start_next(self, context: bpy.types.Context) -> bool:
+        """Start the job of the next person of whom that is possible; False, with reports, where there is none."""
+        scene = bpy.data.scenes.get(self.scene) or context.scene
+        while self.waiting:
+            photos = self.waiting.pop(0)
+            try:
+                self.job = start_job(context, scene, photos)
+            except EngineError as error:
+                session.refuse(error.message, error.remedy)
+                self._tell_failure(error.message, error.remedy)
+                self.skipped += [f"{photo.name}: {error.message}" for photo in photos[:1]]
+            else:
+                return True
+        return False
 
     def tick(self, context: bpy.types.Context) -> set[str] | None:
         """Build when the job is done; report when it ended otherwise."""
@@ -124,16 +153,50 @@ class NEXTGENFACE_OT_reconstruct(PumpMixin, bpy.types.Operator):
                 return None
             waiting = waiting_reason(context)
             if not waiting:
-                return self._build(context)
+                return self._go_on(context, self._build(context))
             if status.stage != waiting:
                 status.stage = waiting
                 redraw_panels(context)
             return None
         if status.phase is Phase.FAILED:
-            self.report({"ERROR"}, f"{status.message} {status.remedy}".strip())
+            self._tell_failure(status.message, status.remedy)
         elif status.phase is Phase.CANCELLED:
             self.report({"WARNING"}, status.message)
-        return {"CANCELLED"}
+        return self._go_on(context, {"CANCELLED"})
+
+    def _go_on(self, context: bpy.types.Context, end: set[str]) -> set[str] | None:
+        """``end`` after a single person; of several, start the next one (None), or end with all that was built."""
+        status = session.status
+        if not self.row:
+            return end
+        if end == {"FINISHED"}:
+            if self.built:
+                hide(self.built[-1])
+            self.built.append(status.collection)
+            self.result = status.result
+        elif status.phase is Phase.CANCELLED:
+            return {"FINISHED"} if self.built else end
+        else:
+            self.skipped.append(f"{status.photo}: {status.message}")
+        return None if self._start_next(context) else self._sum_up()
+
+    def _sum_up(self) -> set[str]:
+        """The end of a row of people."""
+        count = len(self.built) + len(self.skipped)
+        text = f"{len(self.built)} of {count} reconstructed"
+        if not self.built:
+            self.report({"ERROR"}, f"{text}. {self.skipped[0]}")
+            return {"CANCELLED"}
+        if self.skipped:
+            self.report({"WARNING"}, f"{text}. Skipped: {'; '.join(self.skipped)}")
+        session.finish(self.built[-1], text, session.status.in_the_way)
+        session.status.result = self.result
+        session.status.warnings += [f"Skipped {line}" for line in self.skipped]
+        return {"FINISHED"}
+
+    def _tell_failure(self, message: str, remedy: str) -> None:
+        # An error would end a script's row of people with an exception.
+        self.report({"WARNING" if self.row else "ERROR"}, f"{message} {remedy}".strip())
 
     def _build(self, context: bpy.types.Context) -> set[str]:
         scene = bpy.data.scenes.get(self.scene) or context.scene
@@ -154,7 +217,7 @@ class NEXTGENFACE_OT_reconstruct(PumpMixin, bpy.types.Operator):
 
     def _fail(self, message: str, remedy: str) -> set[str]:
         session.fail(message, remedy)
-        self.report({"ERROR"}, f"{message} {remedy}".strip())
+        self._tell_failure(message, remedy)
         return {"CANCELLED"}
 
     def cancel(self, _context: bpy.types.Context) -> None:

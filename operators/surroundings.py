@@ -16,7 +16,7 @@ def in_the_way(scene: bpy.types.Scene, collection: bpy.types.Collection) -> list
     low, high = _bounds(list(own))
     found = []
     for other in scene.objects:
-        if other in own or other.hide_render:
+        if other in own or other.hide_render or all(place.hide_render for place in other.users_collection):
             continue
         if other.type == "LIGHT" or (other.type in HIDING_TYPES and _overlap(low, high, *_bounds([other]))):
             found.append(other.name)

@@ -53,6 +53,7 @@ def _draw_photo(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if icon:
         layout.template_icon(icon_value=icon, scale=PICTURE_SCALE)
     layout.prop(chosen, "photo", text="", placeholder="Choose a photo")
+    _draw_more_photos(layout, chosen)
     row = layout.row(align=True)
     row.label(text="Quality")
     row.prop(chosen, "preset", text="")
@@ -64,6 +65,18 @@ def _draw_photo(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     button = layout.row()
     button.scale_y = 1.8
     button.operator("nextgenface.reconstruct", icon="USER")
+
+
+def _draw_more_photos(layout: bpy.types.UILayout, chosen: bpy.types.PropertyGroup) -> None:
+    """The other photos, each with its way off the list, and who they show."""
+    column = layout.column(align=True)
+    for index, more in enumerate(chosen.more_photos):
+        row = column.row(align=True)
+        row.prop(more, "path", text="")
+        row.operator("nextgenface.remove_photo", text="", icon="X").index = index
+    column.operator("nextgenface.add_photos", icon="ADD")
+    if chosen.more_photos:
+        layout.row(align=True).prop(chosen, "people", expand=True)
 
 
 def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, status: Status) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -23,12 +24,26 @@ TEXTURE_SIZES = [
 ]
 
 
+PEOPLE = [
+    ("ONE", "One Person", "All photos show the same person: one head, and a camera for each photo"),
+    ("SEVERAL", "Different People", "Each photo shows another person: a head for each, one after the other"),
+]
+
+
+class NEXTGENFACE_PG_photo(bpy.types.PropertyGroup):
+    """One more photo."""
+
+    path: bpy.props.StringProperty(name="Photo", subtype="FILE_PATH")
+
+
 class NEXTGENFACE_PG_settings(bpy.types.PropertyGroup):
     """Saved with the scene."""
 
     photo: bpy.props.StringProperty(
         name="Photo", description="A photo of a face: sharp, evenly lit, without glasses", subtype="FILE_PATH"
     )
+    more_photos: bpy.props.CollectionProperty(type=NEXTGENFACE_PG_photo, name="More Photos")
+    people: bpy.props.EnumProperty(name="Photos Show", description="Who is in the photos", items=PEOPLE)
     preset: bpy.props.EnumProperty(
         name="Preset",
         description="How much time is spent on the face",
@@ -61,6 +76,18 @@ class NEXTGENFACE_PG_settings(bpy.types.PropertyGroup):
     )
 
 
+def chosen_photos(chosen: NEXTGENFACE_PG_settings) -> list[Path]:
+    """All photos that are chosen, in their order."""
+    names = [chosen.photo, *(more.path for more in chosen.more_photos)]
+    return [Path(bpy.path.abspath(name)) for name in names if name]
+
+
+def chosen_people(chosen: NEXTGENFACE_PG_settings) -> list[list[Path]]:
+    """The photos of each person."""
+    photos = chosen_photos(chosen)
+    return [photos] if chosen.people == "ONE" else [[photo] for photo in photos]
+
+
 def engine_settings(chosen: NEXTGENFACE_PG_settings) -> dict[str, Any]:
     """The engine's settings for what was chosen on the scene: the preset, then what was chosen beside it.
 
@@ -73,7 +100,7 @@ def engine_settings(chosen: NEXTGENFACE_PG_settings) -> dict[str, Any]:
     return Settings.from_dict(values).to_dict()
 
 
-CLASSES = (NEXTGENFACE_PG_settings,)
+CLASSES = (NEXTGENFACE_PG_photo, NEXTGENFACE_PG_settings)
 
 
 def register() -> None:

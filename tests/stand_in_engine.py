@@ -61,7 +61,7 @@ def _good(photos, output, settings, reporter):
             reporter.progress(stage, step + 1, steps, 1.0 / (step + 1))
         reporter.preview(np.full((32, 24, 3), 128, np.uint8))
     reporter.warn("This is the stand-in engine.")
-    return write_result(Path(output), Path(photos[0]))
+    return write_result(Path(output), *photos)
 
 
 def _fails(photos, output, settings, reporter):
@@ -193,34 +193,20 @@ MODES = {
 # --- a small result ---------------------------------------------------------------------------------------------------
 
 
-def write_result(output: Path, photo: Path, texture: int = 64) -> Path:
-    """Write a complete result for ``photo`` (a PNG of any size, or anything: then a grey picture stands in) into ``output``."""
+def write_result(output: Path, *photos: Path, texture: int = 64) -> Path:
+    """Write a complete result for ``photos`` (PNGs of any size, or anything: then a grey picture stands in) into
+    ``output``.
+    """
     writing, mesh, png, protocol = (
         engine(name) for name in ("results.writing", "results.mesh", "results.png", "protocol")
     )
-    width, height = _png_size(photo) or (96, 128)
-    focal = 1.9 * height
     with writing.ResultFolder(output) as folder:
         path, head = folder.path, head_data()
-        if _png_size(photo):
-            shutil.copyfile(photo, path / "photo_0.png")
-        else:
-            png.write_png(path / "photo_0.png", np.full((height, width, 3), 128, np.uint8))
         maps = _maps(texture)
         for name, (pixels, srgb) in maps.items():
             png.write_png(path / name, pixels, srgb=srgb)
         mesh.write_head(path / "head.npz", head)
-        expression = {"jawOpen": 0.2, "mouthSmileLeft": 0.4}
-        mesh.write_obj(
-            path / "mesh0.obj",
-            head,
-            head.expressed(expression),
-            {"diffuse": "diffuseMap_0.png", "specular": "specularMap_0.png", "roughness": "roughnessMap_0.png"},
-        )
-        write_exr(path / "envMap_0.exr", _sky(16))
-        picture = _disc(width, height, focal)
-        png.write_png(path / "reconstruction_0.png", picture)
-        png.write_png(path / "render_0.png", np.concatenate([picture] * 3, 1))
+        seen = [_write_photo(path, number, photo, head) for number, photo in enumerate(photos)]
         report = {"seconds": {"stage1": 0.1, "stage2": 0.1, "stage3": 0.1, "total": 0.3}, "warnings": []}
         (path / "report.json").write_text(json.dumps(report), "utf-8")
         result = protocol.Result(
@@ -229,25 +215,44 @@ def write_result(output: Path, photo: Path, texture: int = 64) -> Path:
             specular="specularMap_0.png",
             roughness="roughnessMap_0.png",
             mesh="mesh0.obj",
-            photos=[
-                protocol.PhotoResult(
-                    photo="photo_0.png",
-                    width=width,
-                    height=height,
-                    focal_px=focal,
-                    cx=width / 2,
-                    cy=height / 2,
-                    rotation=np.eye(3).tolist(),
-                    translation=[0.0, 0.0, -DISTANCE],
-                    light="envMap_0.exr",
-                    render="reconstruction_0.png",
-                    contact_sheet="render_0.png",
-                    expression=expression,
-                )
-            ],
+            photos=seen,
         )
         (path / "result.json").write_text(result.to_json(), "utf-8")
     return output / "result.json"
+
+
+def _write_photo(path: Path, number: int, photo: Path, head):
+    """One photo's files and its description: each camera stands further around the head, each face smiles more."""
+    mesh, png, protocol = (engine(name) for name in ("results.mesh", "results.png", "protocol"))
+    width, height = _png_size(photo) or (96, 128)
+    focal = 1.9 * height
+    if _png_size(photo):
+        shutil.copyfile(photo, path / f"photo_{number}.png")
+    else:
+        png.write_png(path / f"photo_{number}.png", np.full((height, width, 3), 128, np.uint8))
+    expression = {"jawOpen": 0.2, "mouthSmileLeft": 0.4 + 0.2 * number}
+    maps = {name: f"{name}Map_0.png" for name in ("diffuse", "specular", "roughness")}
+    mesh.write_obj(path / f"mesh{number}.obj", head, head.expressed(expression), maps)
+    write_exr(path / f"envMap_{number}.exr", _sky(16))
+    picture = _disc(width, height, focal)
+    png.write_png(path / f"reconstruction_{number}.png", picture)
+    png.write_png(path / f"render_{number}.png", np.concatenate([picture] * 3, 1))
+    c, s = math.cos(0.4 * number), math.sin(0.4 * number)
+    return protocol.PhotoResult(
+        photo=f"photo_{number}.png",
+        width=width,
+        height=height,
+        focal_px=focal,
+        cx=width / 2,
+        cy=height / 2,
+        rotation=[[c, 0.0, -s], [0.0, 1.0, 0.0], [s, 0.0, c]],
+        translation=[0.0, 0.0, -DISTANCE],
+        light=f"envMap_{number}.exr",
+        render=f"reconstruction_{number}.png",
+        contact_sheet=f"render_{number}.png",
+        mesh=f"mesh{number}.obj",
+        expression=expression,
+    )
 
 
 def head_data():

@@ -1,6 +1,6 @@
-"""Learns what MediaPipe's points err by on the bundled head: renders random heads, lets it look at them, and averages.
+"""Learns what MediaPipe's points err by on the bundled head: renders random heads, lets it look at them, and regresses.
 
-    python tools/calibrate_landmarks.py [--heads 800]
+    python tools/calibrate_landmarks.py [--heads 9000]
 
 writes ``engine/faces/data/habits_bundled_mediapipe.npz``. To be run again whenever the bundled head or its embedding changes.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
+from head.embedding import pairs
 from nextgenface.engine.faces.bundled import load
 from nextgenface.engine.faces.model import PART_NAMES, FaceModel
 from nextgenface.engine.faces.skin_colour import SkinColour
@@ -20,7 +21,7 @@ from nextgenface.engine.fit.landmark_rows import Deviations, EmbeddedModel, Phot
 from nextgenface.engine.fit.observations import FaceObservation
 from nextgenface.engine.fit.pose import Pose, project, rotation_matrix
 from nextgenface.engine.landmarks.choose import choose_detector
-from nextgenface.engine.landmarks.habits import DATA, direction_terms, turned
+from nextgenface.engine.landmarks.habits import DATA, pose_terms, turned
 from nextgenface.engine.scene.colour import linear_to_srgb8
 from nextgenface.engine.settings import Settings
 from numpy.typing import NDArray
@@ -35,8 +36,12 @@ YAW_SD, PITCH_SD, ROLL_SD, MOST_YAW = 22.0, 10.0, 6.0, 45.0
 IDENTITY_SD = 0.9
 IRIS_DEGREES, PUPIL_DEGREES = 29.0, 10.0
 SCLERA, IRIS, PUPIL, HAIR = (0.6, 0.55, 0.52), (0.09, 0.05, 0.03), (0.01, 0.01, 0.01), (0.03, 0.02, 0.015)
-# Holds back the quadratic terms where few heads look.
-RIDGE = 1.0
+# Hold back the terms of poses that few heads have, and the gains of coefficients, identity's and expression's, and what turning
+# adds to those of the first ones.
+TERM_RIDGE, IDENTITY_RIDGE, EXPRESSION_RIDGE, TURNING_RIDGE = 2.0, 200.0, 20.0, 60.0
+TURNING_MODES = 30
+# The share of heads that count; on the others the detector was misled.
+KEPT = 0.9
 
 
 @dataclass(frozen=True)
@@ -134,62 +139,122 @@ def shade(subject: Subject, triangles: NDArray[np.int32], facets: Array, rng: np
     return np.asarray(subject.albedo[triangles].mean(1) * light + gloss * colour)
 
 
+@dataclass(frozen=True)
+class Records:
+    """What was seen of n heads: terms (n, D) of `pose_terms`, coefficients (n, K + E), and errors (n, L, 3), upright, in units of
+    the face's height.
+    """
+
+    terms: Array
+    coefficients: Array
+    errors: Array
+
+    def taken(self, rows: NDArray[np.bool_]) -> Records:
+        """Those of ``rows``."""
+        return Records(self.terms[rows], self.coefficients[rows], self.errors[rows])
+
+    def design(self) -> Array:
+        """(n, D + K + E + 2 M) what the errors are linear in."""
+        first = self.coefficients[:, :TURNING_MODES]
+        turning = [self.terms[:, i : i + 1] * first for i in (1, 2)]
+        return np.concatenate([self.terms, self.coefficients, *turning], 1)
+
+    def with_mirror_images(self, model: FaceModel, places: Array) -> Records:
+        """These and what a detector that favours no side would see of the same heads mirrored."""
+        sign = np.array([-1.0, 1.0, 1.0])
+        flipped = model.identity_basis[:, model.mirror_vertex] * sign
+        parity = np.sign((flipped * model.identity_basis).sum((1, 2)))
+        identity, expression = np.split(self.coefficients, [model.identity_count], 1)
+        # The powers of the part to the right in `pose_terms`.
+        odd = np.array([1, -1, 1, 1, 1, -1, -1, 1, 1, -1, 1])
+        return Records(
+            np.concatenate([self.terms, self.terms * odd]),
+            np.concatenate(
+                [self.coefficients, np.concatenate([identity * parity, expression[:, model.mirror_expression]], 1)]
+            ),
+            np.concatenate([self.errors, self.errors[:, pairs(places)] * sign]),
+        )
+
+
 def error_of(
     embedded: EmbeddedModel, subject: Subject, points: NDArray[np.float32], spread: NDArray[np.float32]
 ) -> tuple[Array, Array]:
-    """The head's `direction_terms` and the points' errors (L, 3), upright, in units of the face's height."""
+    """The head's `pose_terms` and the points' errors (L, 3), upright, in units of the face's height."""
     seen = FaceObservation(points, spread, PICTURE, PICTURE)
     problem = PhotoProblem.of(embedded, seen, Deviations()).updated(subject.coefficients, subject.pose)
     truth = project(subject.pose, problem.points(subject.coefficients))
     error = problem.found - np.column_stack([truth.pixels, truth.depth])
     # The detector's zero of depth is its own.
     error[:, 2] -= error[:, 2].mean()
-    roll, terms = direction_terms(subject.pose.rotation)
+    roll, terms = pose_terms(subject.pose.rotation, subject.pose.distance)
     return terms, np.column_stack([turned(error[:, :2], -roll), error[:, 2]]) / problem.height
 
 
-def learn(heads: int) -> tuple[Array, Array]:
-    """The terms (n, 6) and errors (n, L, 3) of the heads that MediaPipe found among ``heads`` renders."""
-    model, rng = load(), np.random.default_rng(0)
-    # The habits that are there now must not be taken off.
-    embedded = EmbeddedModel.of(model, "mediapipe", use_habits=False)
+def look(model: FaceModel, embedded: EmbeddedModel, heads: int) -> Records:
+    """What MediaPipe says of ``heads`` random renders, where it finds a face."""
+    rng = np.random.default_rng(0)
     skin, detector = SkinColour(model), choose_detector(Settings())
     found = []
     for number in range(heads):
         subject = random_subject(model, skin, rng)
         faces = detector.detect(picture(model, subject, rng))
         if faces:
-            found.append(error_of(embedded, subject, faces[0].points, faces[0].spread))
-        if number % 50 == 49:
+            terms, error = error_of(embedded, subject, faces[0].points, faces[0].spread)
+            found.append((terms, subject.coefficients, error.astype(np.float32)))
+        if number % 500 == 499:
             print(f"{number + 1} heads, {len(found)} found", flush=True)
-    return np.array([terms for terms, _ in found]), np.array([error for _, error in found])
+    return Records(*(np.array(part) for part in zip(*found, strict=True)))
 
 
-def fit_terms(terms: Array, errors: Array) -> Array:
-    """(6, L, 3) ridge regression; twice, the second time without the tenth of the heads that err most (misses)."""
-    kept = np.ones(len(terms), bool)
+def learned(seen: Records, identities: int) -> Array:
+    """(D + K + E + 2 M, L, 3) ridge regression; twice, the second time without the heads that err most."""
+    design, errors = seen.design(), seen.errors.reshape(len(seen.errors), -1)
+    count, first = seen.terms.shape[1], seen.coefficients.shape[1]
+    ridge = np.full(design.shape[1], TURNING_RIDGE)
+    ridge[:count] = TERM_RIDGE
+    ridge[0] = 0.0
+    ridge[count : count + identities] = IDENTITY_RIDGE
+    ridge[count + identities : count + first] = EXPRESSION_RIDGE
+    kept = np.ones(len(design), bool)
     for _ in range(2):
-        normal = terms[kept].T @ terms[kept] + RIDGE * np.diag([0, 1, 1, 1, 1, 1])
-        result = np.linalg.solve(normal, terms[kept].T @ errors[kept].reshape(kept.sum(), -1))
-        left = np.linalg.norm(errors - (terms @ result).reshape(errors.shape), axis=2).mean(1)
-        kept = left < np.quantile(left, 0.9)
-    return np.asarray(result.reshape(-1, *errors.shape[1:]))
+        rows = design[kept]
+        result = np.linalg.solve(rows.T @ rows + np.diag(ridge), rows.T @ errors[kept])
+        left = np.linalg.norm(errors - design @ result, axis=1)
+        kept = left < np.quantile(left, KEPT)
+    return np.asarray(result.reshape(-1, *seen.errors.shape[1:]))
+
+
+def tell_what_is_explained(seen: Records, model: FaceModel, places: Array) -> None:
+    """Print the median over heads left out of the mean distance between points and their places, before and after."""
+    out = np.arange(len(seen.terms)) % 10 == 0
+    values = learned(seen.taken(~out).with_mirror_images(model, places), model.identity_count)
+    held = seen.taken(out)
+    left = held.errors - np.tensordot(held.design(), values, 1)
+    for name, errors in (("as they are", held.errors), ("without the habits", left)):
+        away = np.linalg.norm(errors[..., :2], axis=2).mean(1)
+        print(f"Points {name}: {100 * np.median(away):.2f} % of the face's height off, on the median head")
 
 
 def main() -> None:
-    """Learn, tell how much is explained on heads left out, write."""
+    """Look, tell how much is explained on heads left out, learn from all, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--heads", type=int, default=800)
-    terms, errors = learn(parser.parse_args().heads)
-    out = np.arange(len(terms)) % 5 == 0
-    left = errors[out] - np.tensordot(terms[out], fit_terms(terms[~out], errors[~out]), 1)
-    for name, values in (("as they are", errors[out]), ("without the habits", left)):
-        print(f"Points {name}: {100 * np.linalg.norm(values[..., :2], axis=2).mean():.2f} % of the face's height off")
-    embedded = EmbeddedModel.of(load(), "mediapipe", use_habits=False)
+    parser.add_argument("--heads", type=int, default=9000)
+    model = load()
+    # The habits that are there now must not be taken off.
+    embedded = EmbeddedModel.of(model, "mediapipe", use_habits=False)
+    seen = look(model, embedded, parser.parse_args().heads)
+    tell_what_is_explained(seen, model, embedded.mean)
+    values = learned(seen.with_mirror_images(model, embedded.mean), model.identity_count)
+    count = seen.terms.shape[1]
+    terms, gains, turning = np.split(values, [count, count + seen.coefficients.shape[1]])
     path = DATA / "habits_bundled_mediapipe.npz"
-    values = {"terms": fit_terms(terms, errors), "places": embedded.mean}
     np.savez_compressed(
-        path, index=embedded.embedding.index, **{name: value.astype(np.float32) for name, value in values.items()}
+        path,
+        index=embedded.embedding.index,
+        places=embedded.mean.astype(np.float32),
+        terms=terms.astype(np.float32),
+        gains=gains.astype(np.float16),
+        turning=turning.reshape(2, TURNING_MODES, *turning.shape[1:]).astype(np.float16),
     )
     print(f"{path.name}: {path.stat().st_size // 1024} KB")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a photo to a .blend in one go, without a window:
+"""From photos to a .blend in one go, without a window:
 
     blender -b --python tools/reconstruct_in_blender.py -- photo.jpg -o face.blend
 
@@ -22,9 +22,10 @@ import in_blender
 def parse(arguments: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog="reconstruct_in_blender.py", description="Turn a photo of a face into a .blend."
+        prog="reconstruct_in_blender.py", description="Turn photos of a face into a .blend."
     )
-    parser.add_argument("photo", type=Path, help="the photo")
+    parser.add_argument("photos", type=Path, nargs="+", metavar="photo", help="one photo, or several of one person")
+    parser.add_argument("--different-people", action="store_true", help="each photo shows another person")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the .blend to write")
     parser.add_argument("--results", type=Path, help="folder for maps, mesh and report (default: beside the .blend)")
     parser.add_argument("--preset", default="", help="a preset of configs/ (default: the default one)")
@@ -55,7 +56,10 @@ def main(arguments: list[str]) -> int:
 def _reconstruct(bpy: Any, options: argparse.Namespace) -> int:
     """Fill in the panel's settings and press its button."""
     chosen = bpy.context.scene.nextgenface
-    chosen.photo = str(options.photo.absolute())
+    chosen.photo = str(options.photos[0].absolute())
+    for photo in options.photos[1:]:
+        chosen.more_photos.add().path = str(photo.absolute())
+    chosen.people = "SEVERAL" if options.different_people else "ONE"
     chosen.output = str((options.results or options.output.parent).absolute())
     try:
         if options.preset:

@@ -1,14 +1,15 @@
 """What transfer leaves out, taken from a path-traced picture: light that skin throws on skin, and light beyond the
 bands.
 
-The head is rendered with the maps found so far; where the render is a little darker or lighter than the photo over
+The head is rendered with the maps found so far; where the render is a little darker or lighter than a photo over
 whole regions, the diffuse map is scaled accordingly. Only slow changes are taken over, so noise and misplaced edges are
 not.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -17,7 +18,9 @@ from numpy.typing import NDArray
 
 from ..faces.model import FaceModel
 from .atlas import make_atlas
+from .blending import TONE, shares
 from .fill import push_pull, smooth
+from .map_view import MapView
 from .maps import FinishedMaps, MapProblem
 from .photometric import View, sample_image
 
@@ -30,13 +33,22 @@ LARGEST = 0.35
 DARK = 0.01
 
 
-def corrected(maps: FinishedMaps, problem: MapProblem, render: FloatImage, view: View) -> FinishedMaps:
-    """``maps`` with the diffuse one scaled so that ``render`` (H, W, 3; linear, of ``view``'s camera) comes nearer to
-    the photo.
+@dataclass(frozen=True)
+class Rendered:
+    """A photo and what is rendered of it: ``picture`` (H, W, 3) linear, of ``view``'s camera."""
+
+    view: View
+    picture: FloatImage
+
+
+def corrected(maps: FinishedMaps, problem: MapProblem, rendered: Sequence[Rendered]) -> FinishedMaps:
+    """``maps`` with the diffuse one scaled so that the renders, one for each of the problem's photos, come nearer to
+    the photos.
     """
-    ratio = np.log((view.image + DARK) / (np.maximum(render, 0.0) + DARK))
-    trusted = View(np.clip(ratio, -LARGEST, LARGEST).astype(np.float32), view.weight, view.camera)
-    change, weight = _in_texels(problem, trusted)
+    sights = [_in_texels(view, photo) for view, photo in zip(problem.views, rendered, strict=True)]
+    parts = shares([sight.standing for sight in sights])
+    change = np.sum([part[:, :, None] * sight.change for part, sight in zip(parts, sights, strict=True)], 0)
+    weight = np.max([sight.weight for sight in sights], 0)
     slow = push_pull(smooth(change, weight, BLUR), np.clip(weight * 4.0, 0.0, 1.0))
     size = maps.diffuse.shape[0]
     factor = np.exp(cv2.resize(slow, (size, size), interpolation=cv2.INTER_LINEAR))
@@ -54,11 +66,23 @@ def make_skin_mask(model: FaceModel, size: int) -> FloatImage:
     return np.asarray(cv2.resize(mask, (size, size), interpolation=cv2.INTER_NEAREST), np.float32)
 
 
-def _in_texels(problem: MapProblem, view: View) -> tuple[FloatImage, FloatImage]:
-    """The picture of ``view`` taken to the atlas: (S, S, 3) and its weights (S, S)."""
-    seen = problem.look(make_atlas(problem.model, CORRECTION_SIZE))
-    points = seen.atlas.interpolate(problem.model, problem.vertices)
-    pixel = torch.from_numpy(view.camera.project(points).astype(np.float32))
-    values = sample_image(torch.from_numpy(view.image), pixel).numpy()
-    weight = np.where(seen.atlas.is_part("skin"), seen.weight, 0.0).astype(np.float32)
-    return seen.atlas.image(values), seen.atlas.image(weight[:, None])[:, :, 0]
+@dataclass(frozen=True)
+class _Sight:
+    """One photo's ``change`` (S, S, 3) of the atlas, its ``weight`` (S, S) and what it counts against others."""
+
+    change: FloatImage
+    weight: FloatImage
+    standing: FloatImage
+
+
+def _in_texels(view: MapView, rendered: Rendered) -> _Sight:
+    """Logarithm of photo over render, taken to the atlas."""
+    photo = rendered.view
+    ratio = np.log((photo.image + DARK) / (np.maximum(rendered.picture, 0.0) + DARK))
+    ratio = np.clip(ratio, -LARGEST, LARGEST).astype(np.float32)
+    seen = view.look(make_atlas(view.model, CORRECTION_SIZE))
+    points = seen.atlas.interpolate(view.model, view.vertices)
+    pixel = torch.from_numpy(photo.camera.project(points).astype(np.float32))
+    change = seen.atlas.image(sample_image(torch.from_numpy(ratio), pixel).numpy())
+    skin = replace(seen, weight=np.where(seen.atlas.is_part("skin"), seen.weight, 0.0).astype(np.float32))
+    return _Sight(change, skin.weight_image(), skin.standing(TONE))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..faces.model import FaceModel, LandmarkEmbedding
 from ..landmarks.detector import CHIN_TIP, FOREHEAD_TOP
-from ..landmarks.habits import Habits, load_habits
+from ..landmarks.habits import Errors, Habits, load_habits
 from .contour import ContourRegion, Outline, contour_region, find_outline, stacked_basis
 from .observations import FaceObservation
 from .pose import FOCAL, SCALE, Pose, project
@@ -103,39 +103,41 @@ class Rows:
 
 @dataclass(frozen=True)
 class PhotoProblem:
-    """One photo's rows, with the outline and the robust weights as they were found last.
+    """One photo's rows, with the outline, the detector's errors and the robust weights as they were found last.
 
     Attributes:
         model: at its landmarks.
         observation: the photo.
         deviations: how much to believe.
         found: (L, 3) what the detector said: pixels about the picture's middle, and depth.
-        seen: (L, 3) the same without the detector's habits, as far as the pose is known.
         whitening: (L, 2, 2) square root of each point's information.
         depth_weight: (L,) of each point's depth.
         height: the face's, pixels.
         outline: where contour points lie.
         robust: (L,) weights of IRLS.
+        use_habits: whether what is known of the detector is taken into account, or its points are taken as they are.
+        errors: what it errs by in the pose of the last update.
     """
 
     model: EmbeddedModel
     observation: FaceObservation
     deviations: Deviations
     found: Floats
-    seen: Floats
     whitening: Floats
     depth_weight: Floats
     height: float
     outline: Outline
     robust: Floats
+    use_habits: bool = False
+    errors: Errors | None = None
 
     @classmethod
     def of(cls, model: EmbeddedModel, observation: FaceObservation, deviations: Deviations) -> PhotoProblem:
-        """The problem before any pose is known: contour points at their anchors."""
+        """The problem before any pose is known: contour points at their anchors, the detector's points as they are."""
         embedding = model.embedding
         middle = np.array([observation.width / 2, observation.height / 2, 0.0])
         points = observation.points.astype(np.float64)
-        seen = points[embedding.index] - middle
+        found = points[embedding.index] - middle
         height = float(np.linalg.norm(points[FOREHEAD_TOP, :2] - points[CHIN_TIP, :2]))
         height = max(height, 0.7 * float(np.max(np.ptp(points[:, :2], axis=0))))
         sd = height * np.hypot(deviations.point, 2.0 * observation.spread[embedding.index] / height)
@@ -144,23 +146,27 @@ class PhotoProblem:
             model=model,
             observation=observation,
             deviations=deviations,
-            found=seen,
-            seen=seen,
-            whitening=_whitening(seen[:, :2], sd, embedding.contour, deviations.along * height),
+            found=found,
+            whitening=_whitening(found[:, :2], sd, embedding.contour, deviations.along * height),
             depth_weight=np.where(embedding.contour, 0.5, 1.0) / (deviations.depth * height),
             height=height,
             outline=Outline(np.zeros(count, bool), np.zeros((count, 2), np.int64), np.zeros(count)),
-            robust=np.ones(len(seen)),
+            robust=np.ones(len(found)),
         )
 
+    def calibrated(self, coefficients: Floats, pose: Pose) -> PhotoProblem:
+        """The same problem from where the pose is known: with the detector's habits and the outline in this pose."""
+        return replace(self, use_habits=True).updated(coefficients, pose)
+
     def updated(self, coefficients: Floats, pose: Pose) -> PhotoProblem:
-        """The same problem with the outline and the detector's habits for the current shape and pose."""
-        region = self.model.region
+        """The same problem with the outline and the detector's errors for the current shape and pose."""
+        region, habits = self.model.region, self.model.habits
+        problem = self
+        if self.use_habits and habits is not None:
+            problem = replace(self, errors=habits.errors(pose.rotation, pose.distance, self.height))
+        seen = problem.seen(coefficients)[self.model.embedding.contour, :2]
         shape = region.mean + region.basis @ coefficients
-        habits = self.model.habits
-        seen = self.found if habits is None else self.found - habits.errors(pose.rotation, self.height)
-        outline = find_outline(region, shape, pose, seen[self.model.embedding.contour, :2])
-        return replace(self, seen=seen, outline=outline)
+        return replace(problem, outline=find_outline(region, shape, pose, seen))
 
     def reweighted(self, coefficients: Floats, pose: Pose) -> PhotoProblem:
         """The same problem with the robust weights of the current shape and pose."""
@@ -171,9 +177,15 @@ class PhotoProblem:
         mean, basis = self.model.slid(self.outline)
         return np.asarray(mean + basis @ coefficients)
 
+    def seen(self, coefficients: Floats) -> Floats:
+        """(L, 3) what the detector said without what it errs by: pixels about the picture's middle, and depth."""
+        if self.errors is None:
+            return self.found
+        return np.asarray(self.found - self.errors.mean - self.errors.by_coefficients @ coefficients)
+
     def distances(self, coefficients: Floats, pose: Pose) -> Floats:
         """(L,) distances in the picture between fitted and observed points, in standard deviations."""
-        gap = project(pose, self.points(coefficients)).pixels - self.seen[:, :2]
+        gap = project(pose, self.points(coefficients)).pixels - self.seen(coefficients)[:, :2]
         return np.asarray(np.linalg.norm(np.einsum("lij,lj->li", self.whitening, gap), axis=1))
 
     def rows(self, coefficients: Floats, pose: Pose) -> Rows:
@@ -181,14 +193,17 @@ class PhotoProblem:
         mean, basis = self.model.slid(self.outline)
         projection = project(pose, mean + basis @ coefficients)
         weight = self._weights()
-        gap = np.concatenate([projection.pixels, projection.depth[:, None]], 1) - self.seen
-        by_coefficients = weight @ projection.by_point @ basis
+        gap = np.concatenate([projection.pixels, projection.depth[:, None]], 1) - self.seen(coefficients)
+        moves = projection.by_point @ basis
+        if self.errors is not None:
+            moves = moves + self.errors.by_coefficients
+        by_coefficients = weight @ moves
         by_pose = weight @ projection.by_pose
         residual = np.einsum("lij,lj->li", weight, gap)
         for part in (residual, by_coefficients, by_pose):
             part[:, 2] = self._centred(part[:, 2])
         lens, lens_by_pose = self.lens(pose)
-        count = basis.shape[2]
+        count = moves.shape[2]
         return Rows(
             np.concatenate([residual.ravel(), lens]),
             np.concatenate([by_coefficients.reshape(-1, count), np.zeros((len(lens), count))]),
@@ -198,14 +213,14 @@ class PhotoProblem:
     def loss(self, coefficients: Floats, pose: Pose) -> float:
         """The sum of squares that `rows` is the linear model of, with Huber's loss for the points."""
         projection = project(pose, self.points(coefficients))
-        depth = self._centred(self.depth_weight * (projection.depth - self.seen[:, 2]))
+        depth = self._centred(self.depth_weight * (projection.depth - self.seen(coefficients)[:, 2]))
         lens, _ = self.lens(pose)
         points = huber_loss(self.distances(coefficients, pose), _KNEE)
         return float(points.sum() + depth @ depth + lens @ lens)
 
     def _weights(self) -> Floats:
         """(L, 3, 3) square roots of the information of each point and its depth."""
-        weight = np.zeros((len(self.seen), 3, 3))
+        weight = np.zeros((len(self.found), 3, 3))
         weight[:, :2, :2] = np.sqrt(self.robust)[:, None, None] * self.whitening
         weight[:, 2, 2] = self.depth_weight
         return weight

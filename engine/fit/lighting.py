@@ -8,18 +8,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..scene.light import sh_basis
 from .shading import COSINE_FACTORS
 
-# Mean radiance of the light around a well exposed face, and what a white surface that faces the camera then reflects:
-# people are photographed with the light before them. Their spreads are shares of the values.
-TYPICAL_LEVEL = 0.8
-LEVEL_SPREAD = 0.45
-TYPICAL_FRONT = 1.15
+# What a white surface that faces the camera reflects in a well exposed photo of a face, and its logarithm's deviation; degrees of
+# freedom of its distribution.
+TYPICAL_EXPOSURE = 1.15
+EXPOSURE_SPREAD = 0.15
+EXPOSURE_FREEDOM = 3.0
+# The same of what the whites of the eyes tell: lids and lashes shade them.
+WHITE_SPREAD = 0.35
+# A camera's meter follows the face in part: skin half as bright as this is exposed by this power of two more.
+TYPICAL_ALBEDO = 0.25
+METER_POWER = 0.3
+# All below is in units of that surface's radiance: people are photographed with the light before them, so the mean of all
+# directions is less. Spreads are standard deviations.
+TYPICAL_MEAN = 0.7
+MEAN_SPREAD = 0.45
 FRONT_SPREAD = 0.2
+FRONT_CHROMA_SPREAD = 0.1
+# How far the whites of the eyes mislead about it: they differ between people, and mirror the skin around them.
+TINT_SPREAD = 0.1
 CHROMA_SPREAD = (0.15, 0.25)
 BAND_SPREAD = 0.7
 # Penalty on negative light, as a share of the evidence that the photo gives on an average coefficient.
@@ -30,9 +44,10 @@ NEGATIVE_SHARE = 10.0
 class LightPrior:
     """A Gaussian over the light's coefficients, channel after channel: ``mean`` (3 B,), ``precision`` (3 B, 3 B).
 
-    Neutral and smooth: the luminance of band l spreads like 1 / l around a light of `TYPICAL_LEVEL` that is stronger
-    from the camera's side; colour differences spread by a fraction of that, least for the mean colour, because a tint
-    of all the light is what a viewer (and a camera's white balance) takes out.
+    Neutral and smooth: the luminance of band l spreads like 1 / l around a light that is stronger from the camera's side;
+    colour differences spread by a fraction of that, least for the mean colour, because a tint of all the light is what a viewer
+    (and a camera's white balance) takes out. It speaks of light relative to its own level (``at`` scales it), so that a bright
+    lamp on dark skin is as likely as a dim one on light skin; how bright photos are is `negative_log_exposure`'s matter.
     """
 
     mean: Tensor
@@ -40,30 +55,84 @@ class LightPrior:
     directions: Tensor
 
     @classmethod
-    def neutral(cls, bands: int, towards: Tensor, strength: float = 1.0) -> LightPrior:
-        """The prior for ``bands`` bands and a camera in the unit direction ``towards`` (3,); ``strength`` scales it."""
-        unit = TYPICAL_LEVEL * (4.0 * torch.pi) ** 0.5
+    def neutral(
+        cls, bands: int, towards: Tensor, strength: float = 1.0, tint: NDArray[np.float64] | None = None
+    ) -> LightPrior:
+        """The prior for ``bands`` bands and a camera in the unit direction ``towards`` (3,), for a light by which a white
+        surface that faces the camera has radiance 1; ``strength`` scales it.
+
+        ``tint`` (3,) is what the whites of the eyes tell of that surface's colour, mean 1, where they are seen.
+        """
+        unit = TYPICAL_MEAN * (4.0 * torch.pi) ** 0.5
         band = torch.tensor([float(order) for order in range(bands) for _ in range(2 * order + 1)])
-        luminance = unit * torch.where(band == 0, LEVEL_SPREAD, BAND_SPREAD / band.clamp(min=1.0))
+        luminance = unit * torch.where(band == 0, MEAN_SPREAD, BAND_SPREAD / band.clamp(min=1.0))
         chroma = unit * torch.where(band == 0, CHROMA_SPREAD[0], CHROMA_SPREAD[1] * BAND_SPREAD / band.clamp(min=1.0))
         front = front_response(towards, bands)
         mean = torch.zeros(bands * bands)
         mean[0] = unit
         if bands > 1:
             first = torch.where(band == 1, front, 0.0)
-            mean = mean + first * (TYPICAL_FRONT - TYPICAL_LEVEL) / (first @ front)
-        spread = FRONT_SPREAD * float(front @ mean)
-        by_luminance = torch.diag(1.0 / luminance**2) + torch.outer(front, front) / spread**2
+            mean = mean + first * (1.0 - TYPICAL_MEAN) / (first @ front)
+        by_luminance = torch.diag(1.0 / luminance**2) + torch.outer(front, front) / FRONT_SPREAD**2
         average = torch.full((3, 3), 1.0 / 3.0)
         # The squared mean of the channels is a third of the squared norm of its projection.
         precision = torch.kron(average, by_luminance) / 3.0
-        precision = precision + torch.kron(torch.eye(3) - average, torch.diag(1.0 / chroma**2))
-        return cls(mean.repeat(3), strength * precision, sh_basis(sphere_directions(642), bands))
+        by_chroma = torch.diag(1.0 / chroma**2) + torch.outer(front, front) / FRONT_CHROMA_SPREAD**2
+        precision = precision + torch.kron(torch.eye(3) - average, by_chroma)
+        mean = mean.repeat(3)
+        if tint is not None:
+            by_tint = torch.kron(torch.eye(3) - average, torch.outer(front, front)) / TINT_SPREAD**2
+            seen = torch.from_numpy(tint).float().repeat_interleave(len(front)) * (front / (front @ front)).repeat(3)
+            told = precision @ mean + by_tint @ seen
+            precision = precision + by_tint
+            mean = torch.linalg.solve(precision.double(), told.double()).float()
+        return cls(mean, strength * precision, sh_basis(sphere_directions(642), bands))
+
+    @property
+    def middle(self) -> Tensor:
+        """(B, 3) the most likely coefficients."""
+        return self.mean.reshape(3, -1).T
+
+    def at(self, level: Tensor) -> LightPrior:
+        """The same for a light that is ``level`` () times as bright."""
+        return LightPrior(self.mean * level, self.precision / level**2, self.directions)
 
     def negative_log(self, light: Tensor) -> Tensor:
-        """() minus the log density of coefficients (B, 3), up to a constant."""
+        """() minus the log density of coefficients (B, 3), up to a constant.
+
+        The level's own part of the density, by which a dim light would be likelier for being less spread, is left out.
+        """
         away = light.T.reshape(-1) - self.mean
         return 0.5 * (away @ self.precision @ away)
+
+
+def negative_log_exposure(level: Tensor, albedo: Tensor) -> Tensor:
+    """() minus the log density of a light of ``level`` () in a photo of skin of the mean albedo ``albedo`` (), up to a
+    constant: Student's t of the logarithm, for a few photos are much darker than others.
+    """
+    metered = torch.log(level / TYPICAL_EXPOSURE) + METER_POWER * torch.log(albedo / TYPICAL_ALBEDO)
+    freedom = EXPOSURE_FREEDOM
+    return 0.5 * (freedom + 1.0) * torch.log1p((metered / EXPOSURE_SPREAD) ** 2 / freedom)
+
+
+def negative_log_white(level: Tensor, white: float) -> Tensor:
+    """() minus the log density of a light of ``level`` () where the whites of the eyes look like one of ``white``."""
+    return 0.5 * (torch.log(level / white) / WHITE_SPREAD) ** 2
+
+
+def log_volume(design: Tensor, weight: Tensor, prior: LightPrior) -> Tensor:
+    """() half the log determinant of the light's posterior precision relative to the prior's.
+
+    With it, the least sum of squares becomes minus the log likelihood of the reflectance with the light integrated out (Laplace;
+    exact, as all is Gaussian). Without it a reflectance would be favoured under which the light can be bent to explain more of
+    the photo: dark, glossy skin. Arguments as in `solve_light`.
+    """
+    blocks = [d.T @ (w[:, None] * d) for d, w in zip(design, weight.T, strict=True)]
+    gram: Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
+    factor = torch.linalg.cholesky(prior.precision.double())
+    half = torch.linalg.solve_triangular(factor, gram.double(), upper=False)
+    relative = torch.linalg.solve_triangular(factor, half.T, upper=False)
+    return 0.5 * torch.logdet(relative + torch.eye(len(relative), dtype=relative.dtype)).float()
 
 
 def front_response(towards: Tensor, bands: int) -> Tensor:

@@ -20,15 +20,15 @@ from ..render.path import vertex_normals
 from ..render.transfer import diffuse_transfer
 from ..scene.tangents import vertex_tangents
 from .atlas import Atlas, make_atlas
+from .blending import resized
 from .fill import push_pull, smooth
-from .maps import FinishedMaps, MapProblem, SeenAtlas
+from .map_view import MapView, SeenAtlas
+from .maps import FinishedMaps
 from .photometric import display_weight
 from .relief import COLOUR_SPREAD, ReliefProblem, find_relief
 
 FloatImage = NDArray[np.float32]
 
-# Larger maps get the relief of this size.
-LARGEST = 2048
 # How the light changes with the surface's direction is smooth, so few texels and directions do.
 GAIN_SIZE = 160
 GAIN_DIRECTIONS = 128
@@ -45,8 +45,6 @@ PIXEL_SPREAD = 0.004
 # weights end relief is still doubtful.
 HAIR_DEPTH = 0.15
 RIM_MM = 2.0
-# Trust between which a texel's relief goes from its mirror image's to its own.
-OWN = (0.35, 0.7)
 
 
 @dataclass(frozen=True)
@@ -128,20 +126,20 @@ class TracedLight:
     known: FloatImage
 
 
-def trace_light(problem: MapProblem, frames: Frames, size: int = GAIN_SIZE) -> TracedLight:
+def trace_light(view: MapView, frames: Frames, size: int = GAIN_SIZE) -> TracedLight:
     """What the light does at ``size`` texels, where the photo shows skin.
 
     Light on a surface is linear in its normal but for what sinks below the horizon; so its change is the difference of
     what two tilted normals get, shadows included.
     """
-    seen = problem.look(make_atlas(problem.model, size))
+    seen = view.look(make_atlas(view.model, size))
     atlas = seen.atlas
     kept = np.flatnonzero((seen.weight > 0) & atlas.is_part("skin"))
-    points = atlas.interpolate(problem.model, problem.vertices)[kept]
+    points = atlas.interpolate(view.model, view.vertices)[kept]
     normal, *axes = (frames.at(atlas, values)[kept] for values in (frames.normal, frames.tangent, frames.side))
     level, changes = np.zeros((len(kept), 3), np.float32), []
     for axis in axes:
-        up, down = (_light_on(problem, points, normal, normal + sign * TILT * axis) for sign in (1.0, -1.0))
+        up, down = (_light_on(view, points, normal, normal + sign * TILT * axis) for sign in (1.0, -1.0))
         level += (up + down) / 4.0
         # A slope that rises along an axis turns the normal against it.
         changes.append((down - up) / (2.0 * TILT))
@@ -155,58 +153,53 @@ def trace_light(problem: MapProblem, frames: Frames, size: int = GAIN_SIZE) -> T
     return TracedLight(filled[:, :, :3], filled[:, :, 3:].reshape(size, size, 3, 2), known)
 
 
-def _light_on(problem: MapProblem, points: FloatImage, facet: FloatImage, normal: FloatImage) -> FloatImage:
+def _light_on(view: MapView, points: FloatImage, facet: FloatImage, normal: FloatImage) -> FloatImage:
     """(N, 3) light on points (N, 3) by the length of ``normal`` (N, 3), none from below ``facet`` (N, 3)."""
     length = np.linalg.norm(normal, axis=1, keepdims=True)
     transfer = diffuse_transfer(
-        problem.scene,
+        view.scene,
         points,
         normal / length,
-        min(GAIN_DIRECTIONS, problem.settings.transfer_directions),
-        problem.settings.bands,
-        problem.settings.seed,
+        min(GAIN_DIRECTIONS, view.settings.transfer_directions),
+        view.settings.bands,
+        view.settings.seed,
         geometric_normals=facet,
-        between_blocks=problem.reporter.check,
+        between_blocks=view.reporter.check,
     )
-    return np.asarray((transfer @ torch.from_numpy(problem.found.light)).numpy() * length, np.float32)
+    return np.asarray((transfer @ torch.from_numpy(view.found.light)).numpy() * length, np.float32)
 
 
-def with_normals(maps: FinishedMaps, problem: MapProblem, pixel_mm: float) -> FinishedMaps:
+def with_normals(maps: FinishedMaps, view: MapView, pixel_mm: float) -> FinishedMaps:
     """``maps`` with a normal map, and with what it explains taken out of the diffuse map; as they are where the
-    settings want none. ``pixel_mm`` is the side of a photo's pixel on the face.
+    settings want none.
+
+    Several photos have one light each, and a map that blends their detail has none; so one photo is asked, as far as
+    the detail is its own.
+
+    Args:
+        maps: at the fitted size, as `MapProblem.run` leaves them.
+        view: the photo whose light tells relief from colour.
+        pixel_mm: side of the photo's pixel on the face.
     """
-    if problem.settings.normal_weight <= 0.0:
+    if view.settings.normal_weight <= 0.0:
         return maps
-    size = min(LARGEST, maps.diffuse.shape[0])
-    frames = make_frames(problem.model, problem.vertices)
-    seen = problem.look(make_atlas(problem.model, size))
-    relief = _relief_problem(maps, problem, seen, frames, pixel_mm)
+    size = len(maps.diffuse)
+    frames = make_frames(view.model, view.vertices)
+    seen = view.look(make_atlas(view.model, size))
+    relief = _relief_problem(maps, view, seen, frames, pixel_mm)
     window = _window(relief.trust)
     height = np.zeros((size, size), np.float32)
-    height[window] = find_relief(relief.cropped(window), problem.reporter.check)
-    weight = seen.atlas.image(seen.weight[:, None])[:, :, 0]
-    ramp = np.clip((weight - OWN[0]) / (OWN[1] - OWN[0]), 0.0, 1.0)
-    own = np.where(relief.texel_mm > 0, ramp, 0.0).astype(np.float32)
-    shading = own[:, :, None] * _log_shading(relief, relief.slopes(height))
-    # What the photo does not show has got its colour from its mirror image, so it gets its relief from there as well.
-    height, shading = (_with_mirrored(values, own) for values in (own * height, shading))
-    return _finished(maps, relief.slopes(height), shading)
-
-
-def _with_mirrored(values: FloatImage, own: FloatImage) -> FloatImage:
-    """(S, S, ...) ``values``, and where ``own`` (S, S) is less than 1 those of the mirror image besides."""
-    rest = (1.0 - own).reshape(*own.shape, *[1] * (values.ndim - 2))
-    return np.asarray(values + rest * np.flip(values, 1), np.float32)
-
-
-def _finished(maps: FinishedMaps, slopes: FloatImage, shading: FloatImage) -> FinishedMaps:
-    size = maps.diffuse.shape[0]
-    slopes, shading = (
-        values if len(values) == size else cv2.resize(values, (size, size), interpolation=cv2.INTER_LINEAR)
-        for values in (slopes, shading)
-    )
+    height[window] = find_relief(relief.cropped(window), view.reporter.check)
+    # What photos do not show has got its colour from the mirror side, so it gets its relief from there as well.
+    height, shading = (_completed(v, maps.coverage) for v in (height, _log_shading(relief, relief.slopes(height))))
     diffuse = np.clip(maps.diffuse * np.exp(-shading), 0.0, 1.0).astype(np.float32)
-    return replace(maps, diffuse=diffuse, normal=encoded_normals(slopes))
+    return replace(maps, diffuse=diffuse, normal=encoded_normals(relief.slopes(height)))
+
+
+def _completed(values: FloatImage, coverage: FloatImage) -> FloatImage:
+    """(S, S, ...) ``values`` by the photos' share in ``coverage`` (S, S, 3), their mirror image by the mirror side's."""
+    own, mirrored = (coverage[:, :, i].reshape(*values.shape[:2], *[1] * (values.ndim - 2)) for i in (0, 1))
+    return np.asarray(own * values + mirrored * np.flip(values, 1), np.float32)
 
 
 def encoded_normals(slopes: FloatImage) -> FloatImage:
@@ -233,29 +226,31 @@ def _log_shading(relief: ReliefProblem, slopes: FloatImage) -> FloatImage:
 
 
 def _relief_problem(
-    maps: FinishedMaps, problem: MapProblem, seen: SeenAtlas, frames: Frames, pixel_mm: float
+    maps: FinishedMaps, view: MapView, seen: SeenAtlas, frames: Frames, pixel_mm: float
 ) -> ReliefProblem:
     """What the maps and the photo say at the atlas' texels."""
     atlas = seen.atlas
-    light = trace_light(problem, frames)
+    light = trace_light(view, frames)
     skin = atlas.is_part("skin")
     texel_mm = np.where(skin, frames.at(atlas, frames.unit_mm) / atlas.size, 0.0).astype(np.float32)
     metric = np.where(skin[:, None, None], frames.at(atlas, frames.metric) * atlas.size, 0.0)
     # Rows go down and v goes up.
     metric[:, :, 1] *= -1.0
     weight = atlas.image(np.where(skin, seen.weight, 0.0)[:, None].astype(np.float32))[:, :, 0]
-    diffuse = _resized(maps.diffuse, atlas.size)
+    diffuse = resized(maps.diffuse, atlas.size)
     typical = float(np.median(texel_mm[skin]))
-    bare = _bareness(problem, atlas) * _inner(weight, RIM_MM / typical)
-    trust = bare * _resized(light.known, atlas.size) * _reliability(seen, diffuse, light)
+    bare = _bareness(view, atlas) * _inner(weight, RIM_MM / typical)
+    trust = (
+        bare * resized(view.share, atlas.size) * resized(light.known, atlas.size) * _reliability(seen, diffuse, light)
+    )
     return ReliefProblem(
         detail=_fine_detail(diffuse, weight, FINE_MM / typical),
         trust=np.asarray(trust, np.float32),
-        gain=_resized(light.gain.reshape(*light.known.shape, 6), atlas.size).reshape(*trust.shape, 3, 2),
+        gain=resized(light.gain.reshape(*light.known.shape, 6), atlas.size).reshape(*trust.shape, 3, 2),
         metric=atlas.image(metric.reshape(-1, 4).astype(np.float32)).reshape(*trust.shape, 2, 2),
         texel_mm=atlas.image(texel_mm[:, None], empty=0.0)[:, :, 0],
         pixel_mm=pixel_mm,
-        strength=problem.settings.normal_weight,
+        strength=view.settings.normal_weight,
     )
 
 
@@ -271,17 +266,17 @@ def _reliability(seen: SeenAtlas, diffuse: FloatImage, light: TracedLight) -> Fl
     shown = seen.atlas.image(seen.colour).mean(2)
     slope = torch.sqrt(display_weight(torch.from_numpy(shown))).numpy()
     noise = PIXEL_SPREAD / np.maximum(slope * shown, 1e-4)
-    body = diffuse.mean(2) * _resized(light.level.mean(2), size)
+    body = diffuse.mean(2) * resized(light.level.mean(2), size)
     share = np.clip(body / np.maximum(shown, 1e-4), 0.0, 1.0)
     return np.asarray(share**2 * COLOUR_SPREAD**2 / (COLOUR_SPREAD**2 + noise**2), np.float32)
 
 
-def _bareness(problem: MapProblem, atlas: Atlas) -> FloatImage:
+def _bareness(view: MapView, atlas: Atlas) -> FloatImage:
     """(S, S) in [0, 1]: less where stage 2 found hair, which is dark without being deep."""
-    reflectance = problem.found.reflectance
+    reflectance = view.found.reflectance
     with torch.no_grad():
         depth = reflectance.skin.pigments(reflectance.colour)[2].numpy()[:, None]
-    return atlas.image(1.0 / (1.0 + (atlas.interpolate(problem.model, depth) / HAIR_DEPTH) ** 2))[:, :, 0]
+    return atlas.image(1.0 / (1.0 + (atlas.interpolate(view.model, depth) / HAIR_DEPTH) ** 2))[:, :, 0]
 
 
 def _inner(weight: FloatImage, radius: float) -> FloatImage:
@@ -300,10 +295,3 @@ def _window(trust: FloatImage) -> tuple[slice, slice]:
         return slice(0, 8), slice(0, 8)
     room = len(trust) // 32
     return tuple(slice(max(0, int(i.min()) - room), int(i.max()) + room + 1) for i in (rows, columns))  # type: ignore[return-value]
-
-
-def _resized(image: FloatImage, size: int) -> FloatImage:
-    if image.shape[0] == size:
-        return image
-    method = cv2.INTER_AREA if image.shape[0] > size else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, (size, size), interpolation=method), np.float32)

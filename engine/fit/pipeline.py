@@ -1,4 +1,4 @@
-"""The whole way: from a photo's file to a folder of results."""
+"""The whole way: from photos' files to a folder of results."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .prepare import prepare_photo
 
 
 def reconstruct(photos: list[Path], output: Path, settings: Settings, reporter: Reporter) -> Path:
-    """Reconstruct the face in the photo and write everything into ``output``; the path of ``result.json``.
+    """Reconstruct the one person in all ``photos`` and write everything into ``output``; the path of ``result.json``.
 
     Raises:
-        EngineError: with a sentence and a remedy; nothing is left behind.
+        EngineError: with a sentence and a remedy, a photo that is of no use by its name; nothing is left behind.
         Cancelled: by the reporter; nothing is left behind.
     """
-    if len(photos) != 1:
-        raise PhotoError(f"{len(photos)} photos were given.", "This version reconstructs one photo at a time.")
+    if not photos:
+        raise PhotoError("No photo was given.", "Choose a photo of a face.")
     check_output(output)
     clock, told = Clock(), RememberingReporter(reporter)
     with clock.stage("total"):
@@ -32,8 +32,10 @@ def reconstruct(photos: list[Path], output: Path, settings: Settings, reporter: 
             variant = activate(settings.device)
             model = load_model(settings.face_model)
         with clock.stage("photos"):
-            reporter.progress("photos", 0, 1)
-            prepared = prepare_photo(photos[0], settings, told)
+            prepared = []
+            for number, photo in enumerate(photos):
+                reporter.progress("photos", number, len(photos))
+                prepared.append(prepare_photo(photo, settings, told))
         # Mitsuba's parts can only be imported once its variant is set.
         from .run import Run
 

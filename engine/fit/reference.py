@@ -6,7 +6,8 @@ backpropagation; the regularisers are those of the fast path.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -25,37 +26,57 @@ DEPTH = 3
 LEARNING_RATE = 0.02
 
 
+@dataclass(frozen=True)
+class LitPicture:
+    """A photo to be rendered: ``view`` with the head's ``vertices`` (V, 3) mm under ``light`` (B, 3)."""
+
+    view: View
+    vertices: NDArray[np.float32]
+    light: NDArray[np.float32]
+
+
 def refine_by_rendering(
     maps: Maps,
     texels: Texels,
     model: FaceModel,
-    vertices: NDArray[np.float32],
-    light: NDArray[np.float32],
-    view: View,
+    pictures: Sequence[LitPicture],
     weights: Weights,
     steps: int,
     tick: Callable[[int, float], None],
 ) -> Maps:
-    """``maps`` after ``steps`` of Adam on the path-traced picture of the head under ``light`` (B, 3) from ``view``."""
-    # Imported here because Mitsuba must not be before its variant is chosen.
-    from ..render.bridge import ReferenceParameters, ReferenceRenderer
-
-    size = texels.size
-    renderer = ReferenceRenderer(model, view.camera, vertices, (size, size), "prb", DEPTH)
-    photo, weight = torch.from_numpy(view.image), torch.from_numpy(view.weight)
-    fixed = torch.from_numpy(vertices), torch.from_numpy(light)
+    """``maps`` after ``steps`` of Adam on path-traced ``pictures`` of the head, at least one."""
+    losses = [_PictureLoss(picture, model, texels.size) for picture in pictures]
     change = maps.change.clone().requires_grad_(True)
     optimiser = torch.optim.Adam([change], lr=LEARNING_RATE)
+    share = texels.weight.sum() / texels.skin.sum()
     for step in range(steps):
         optimiser.zero_grad()
-        moving = Maps(change)
-        picture = renderer(ReferenceParameters(*fixed, *moving.values(texels)), SAMPLES, seed=step)
-        share = texels.weight.sum() / texels.skin.sum()
-        loss = share * picture_loss(picture[..., :3], photo, weight) + regulariser_loss(change, texels, weights)
+        values = Maps(change).values(texels)
+        evidence = torch.stack([loss(values, step) for loss in losses]).mean()
+        loss = share * evidence + regulariser_loss(change, texels, weights)
         torch.autograd.backward(loss)
         optimiser.step()
         tick(step + 1, float(loss.detach()))
     return Maps(change.detach())
+
+
+class _PictureLoss:
+    """One photo's difference to its path-traced picture."""
+
+    def __init__(self, picture: LitPicture, model: FaceModel, size: int) -> None:
+        # Imported here because Mitsuba must not be before its variant is chosen.
+        from ..render.bridge import ReferenceRenderer
+
+        view = picture.view
+        self.renderer = ReferenceRenderer(model, view.camera, picture.vertices, (size, size), "prb", DEPTH)
+        self.photo, self.weight = torch.from_numpy(view.image), torch.from_numpy(view.weight)
+        self.fixed = torch.from_numpy(picture.vertices), torch.from_numpy(picture.light)
+
+    def __call__(self, values: tuple[Tensor, Tensor, Tensor], step: int) -> Tensor:
+        from ..render.bridge import ReferenceParameters
+
+        picture = self.renderer(ReferenceParameters(*self.fixed, *values), SAMPLES, seed=step)
+        return picture_loss(picture[..., :3], self.photo, self.weight)
 
 
 def picture_loss(picture: Tensor, photo: Tensor, weight: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,45 +83,10 @@ class ShapeProblem:
         self.landmark_triangle = torch.from_numpy(self.embedding.triangle.astype(np.int64))[self.fixed]
         self.landmark_barycentric = torch.from_numpy(self.embedding.barycentric)[self.fixed]
 
-    def solve(
-        self, start: Shape, camera: DifferentiableCamera, steps: int, tick: Callable[[float], None]
-    ) -> tuple[Shape, DifferentiableCamera]:
-        """The shape and the camera after ``steps`` of L-BFGS. ``tick`` is called with each evaluation's loss."""
-        first = [start.identity, start.expression, *(p.detach() for p in camera.parameters)]
-        moves = [torch.zeros_like(value).requires_grad_(True) for value in first]
-
-        def moved() -> tuple[Shape, DifferentiableCamera]:
-            places = [value + step * move for value, step, move in zip(first, STEPS, moves, strict=True)]
-            return Shape(places[0], places[1]), DifferentiableCamera(camera.start, *places[2:])
-
-        optimiser = torch.optim.LBFGS(
-            moves, max_iter=steps, max_eval=2 * steps, history_size=15, line_search_fn="strong_wolfe"
-        )
-
-        def closure() -> Tensor:
-            optimiser.zero_grad()
-            loss = self.loss(*moved())
-            torch.autograd.backward(loss)
-            tick(float(loss.detach()))
-            return loss
-
-        optimiser.step(closure)  # type: ignore[no-untyped-call]
-        with torch.no_grad():
-            shape, stopped = moved()
-        expression = shape.expression
-        if self.head.model.expression_is_blendshape:
-            expression = expression.clamp(0.0, 1.0)
-        return Shape(shape.identity, expression), stopped
-
-    def loss(self, shape: Shape, camera: DifferentiableCamera) -> Tensor:
-        """() minus the log posterior of shape and camera, up to a constant."""
+    def evidence(self, shape: Shape, camera: DifferentiableCamera) -> Tensor:
+        """() minus the log likelihood of the photo and its landmarks, up to a constant."""
         vertices = self.head.vertices(shape.identity, shape.expression)
-        return (
-            self._photo_loss(vertices, camera)
-            + self.landmark_weight * self._landmark_loss(vertices, camera)
-            + self._prior(shape)
-            + self._camera_prior(camera)
-        )
+        return self._photo_loss(vertices, camera) + self.landmark_weight * self._landmark_loss(vertices, camera)
 
     def _photo_loss(self, vertices: Tensor, camera: DifferentiableCamera) -> Tensor:
         place = self.head.interpolate(vertices, self.samples.triangle, self.samples.barycentric)
@@ -142,24 +107,95 @@ class ShapeProblem:
         robust = 9.0 * square / (9.0 + square)
         return 0.5 * INDEPENDENT_LANDMARKS * robust.mean()
 
-    def _prior(self, shape: Shape) -> Tensor:
-        identity = 0.5 * (shape.identity**2).sum()
-        hold = 0.5 * (((shape.identity - self.anchor.identity) / IDENTITY_HOLD) ** 2).sum()
-        weight = shape.expression
+    def allowed(self, expression: Tensor) -> Tensor:
+        """(E,) ``expression`` within what the model's weights may be."""
+        return expression.clamp(0.0, 1.0) if self.head.model.expression_is_blendshape else expression
+
+    def identity_prior(self, identity: Tensor) -> Tensor:
+        """() minus the log prior of identity coefficients (K,), held near stage 1's, up to a constant."""
+        size = 0.5 * (identity**2).sum()
+        hold = 0.5 * (((identity - self.anchor.identity) / IDENTITY_HOLD) ** 2).sum()
+        return self.identity_weight * (size + hold)
+
+    def expression_prior(self, weight: Tensor) -> Tensor:
+        """() the same of expression weights (E,)."""
         expression = 0.5 * (((weight - self.anchor.expression) / EXPRESSION_SPREAD) ** 2).sum()
         if self.head.model.expression_is_blendshape:
             outside = torch.relu(-weight) + torch.relu(weight - 1.0)
             expression = expression + 0.5 * ((outside / OUTSIDE_SPREAD) ** 2).sum()
-        return self.identity_weight * (identity + hold) + self.expression_weight * expression
+        return self.expression_weight * expression
 
     @staticmethod
-    def _camera_prior(camera: DifferentiableCamera) -> Tensor:
+    def camera_prior(camera: DifferentiableCamera) -> Tensor:
+        """() the same of a camera's moves."""
         turn, shift, zoom = camera.parameters
         return (
             0.5 * ((turn / TURN_HOLD) ** 2).sum()
             + 0.5 * ((shift / SHIFT_HOLD) ** 2).sum()
             + 0.5 * (zoom / ZOOM_HOLD) ** 2
         )
+
+
+@dataclass(frozen=True)
+class Posed:
+    """One photo's expression (E,) and camera."""
+
+    expression: Tensor
+    camera: DifferentiableCamera
+
+
+def solve_shape(
+    photos: Sequence[ShapeProblem],
+    identity: Tensor,
+    posed: Sequence[Posed],
+    steps: int,
+    tick: Callable[[float], None],
+) -> tuple[Tensor, list[Posed]]:
+    """The one identity (K,) and each photo's expression and camera after ``steps`` of L-BFGS from the given ones.
+
+    ``tick`` is called with each evaluation's loss.
+    """
+    first, scales = [identity], [STEPS[0]]
+    for photo in posed:
+        first += [photo.expression, *(p.detach() for p in photo.camera.parameters)]
+        scales += STEPS[1:]
+    moves = [torch.zeros_like(value).requires_grad_(True) for value in first]
+
+    def moved() -> tuple[Tensor, list[Posed]]:
+        places = [value + step * move for value, step, move in zip(first, scales, moves, strict=True)]
+        own = [places[start : start + len(STEPS) - 1] for start in range(1, len(places), len(STEPS) - 1)]
+        return places[0], [
+            Posed(values[0], DifferentiableCamera(photo.camera.start, *values[1:]))
+            for values, photo in zip(own, posed, strict=True)
+        ]
+
+    optimiser = torch.optim.LBFGS(
+        moves, max_iter=steps, max_eval=2 * steps, history_size=15, line_search_fn="strong_wolfe"
+    )
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        loss = shape_loss(photos, *moved())
+        torch.autograd.backward(loss)
+        tick(float(loss.detach()))
+        return loss
+
+    optimiser.step(closure)  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        found, stopped = moved()
+    return found, [
+        Posed(photo.allowed(place.expression), place.camera) for photo, place in zip(photos, stopped, strict=True)
+    ]
+
+
+def shape_loss(photos: Sequence[ShapeProblem], identity: Tensor, posed: Sequence[Posed]) -> Tensor:
+    """() minus the log posterior of the identity and all expressions and cameras, up to a constant."""
+    pairs = list(zip(photos, posed, strict=True))
+    evidence = [photo.evidence(Shape(identity, place.expression), place.camera) for photo, place in pairs]
+    expressions = [photo.expression_prior(place.expression) for photo, place in pairs]
+    prior = photos[0].identity_prior(identity) + torch.stack(expressions).sum()
+    cameras = torch.stack([photo.camera_prior(place.camera) for photo, place in pairs])
+    return torch.stack(evidence).sum() + prior + cameras.sum()
 
 
 def openness(transfer: Transfer, normal: Tensor) -> Tensor:

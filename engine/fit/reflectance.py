@@ -1,4 +1,4 @@
-"""Light and statistical reflectance together, for a geometry that stands still.
+"""Lights and statistical reflectance together, for a geometry that stands still: one light for each photo.
 
 For any reflectance the best light has a closed form (`solve_light`), so only the reflectance is searched: variable
 projection (Golub and Pereyra 1973). At the light's optimum its own derivative is zero, so the gradient may treat it as
@@ -7,7 +7,7 @@ fixed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +20,16 @@ from ..faces.model import FaceModel
 from ..faces.skin_colour import SkinColour, tone_of_ita
 from ..faces.skin_gloss import SpecularPrior, specular_prior
 from ..faces.skin_optics import ita_degrees
-from .lighting import TYPICAL_FRONT, LightPrior, solve_light
+from .lighting import (
+    METER_POWER,
+    TYPICAL_ALBEDO,
+    TYPICAL_EXPOSURE,
+    LightPrior,
+    log_volume,
+    negative_log_exposure,
+    negative_log_white,
+    solve_light,
+)
 from .photometric import independent_share, observation_precision, robust_weight
 from .shading import Transfer
 
@@ -30,6 +39,11 @@ ROUGHNESS_RANGE = (0.25, 0.8)
 GLOSS_WEIGHT = 10.0
 # Deviation of the logarithm of red and blue.
 CAST_SPREAD = 0.1
+# How far the light is integrated out. All of it would be right if noise and prior were; on renders of known skin it draws dark
+# skin to the middle as much as none of it draws all skin to the dark.
+VOLUME_SHARE = 0.5
+# Deviations at which the tone is near the end of its range, and is held back.
+TONE_LIMIT = 2.5
 # Deviations from which a region's coefficient costs in proportion, no longer in square.
 REGION_KNEE = 1.0
 # Deviations that a region may have in `Reflectance.moderate`.
@@ -69,9 +83,10 @@ class Reflectance:
         """With the tone that the mean ``colour`` (3,) of lit skin has if the light is typical: where a search may
         start.
         """
-        albedo = (colour / TYPICAL_FRONT).clamp(0.005, 0.9).double().numpy()
+        metered = colour / TYPICAL_EXPOSURE / TYPICAL_ALBEDO
+        albedo = TYPICAL_ALBEDO * metered * luminance(metered) ** (METER_POWER / (1.0 - METER_POWER))
         coefficients = self.colour.clone()
-        coefficients[0] = tone_of_ita(float(ita_degrees(albedo)))
+        coefficients[0] = tone_of_ita(float(ita_degrees(albedo.clamp(0.005, 0.9).double().numpy())))
         return replace(self, colour=coefficients)
 
     def albedo(self) -> Tensor:
@@ -103,17 +118,19 @@ class Reflectance:
         regions = torch.nn.functional.huber_loss(
             self.colour[3:], torch.zeros_like(self.colour[3:]), reduction="sum", delta=REGION_KNEE
         )
-        return 0.5 * (self.colour[:3] ** 2).sum() + regions + gloss + cast
+        # The tone's own normal distribution is there to spread the ITA evenly, and would pull it to the middle.
+        tone = 0.5 * (self.colour[0] / TONE_LIMIT) ** 2
+        return tone + 0.5 * (self.colour[1:3] ** 2).sum() + regions + gloss + cast
 
 
 @dataclass
 class ReflectanceProblem:
-    """The photo at N surface points, and what is asked of light and reflectance.
+    """One photo at N surface points, and what is asked of light and reflectance.
 
     Attributes:
         transfer: of the points. colour: (N, 3) linear radiance observed. weight: (N,) trust in [0, 1].
         at_points: takes (V, C) per-vertex values to the points, (N, C).
-        prior: of the light. albedo_weight: scales the reflectance prior.
+        prior: of the light. white: radiance of a white surface, where the whites of the eyes tell it.
     """
 
     transfer: Transfer
@@ -121,69 +138,140 @@ class ReflectanceProblem:
     weight: Tensor
     at_points: Callable[[Tensor], Tensor]
     prior: LightPrior
-    albedo_weight: float = 1.0
+    white: float | None = None
 
     def __post_init__(self) -> None:
         self.precision = observation_precision(self.colour)
         self.share = independent_share(self.weight)
-
-    def solve(
-        self, start: Reflectance, rounds: int, steps: int, tick: Callable[[float], None]
-    ) -> tuple[Reflectance, Tensor, Tensor]:
-        """The reflectance, the light (B, 3) and the trust (N,) after ``rounds`` of reweighting of ``steps`` each.
-
-        ``tick`` is called with the loss at every evaluation.
-        """
-        found = replace(start, colour=start.colour.clone(), gloss=start.gloss.clone(), cast=start.cast.clone())
-        trust = self.weight
-        for _ in range(rounds):
-            self._search(found, trust, steps, tick)
-            light = self._light(found, trust)
-            with torch.no_grad():
-                trust = self.weight * robust_weight(self._residual(found, light) * self.precision.sqrt())[:, 0]
-        return found, self._light(found, trust), trust
+        self.typical = self.transfer.lit(self.prior.middle)
 
     def loss(self, reflectance: Reflectance, light: Tensor, trust: Tensor) -> Tensor:
-        """() minus the log posterior of reflectance and light, up to a constant."""
-        square = (self.precision * self._residual(reflectance, light) ** 2).sum(1)
+        """() minus the log of the photo's likelihood and the light's prior, the light integrated out, up to a constant."""
+        fields = self._fields(reflectance)
+        square = (self.precision * self._residual(fields, light) ** 2).sum(1)
         evidence = 0.5 * self.share * (trust * square).sum()
-        return evidence + self.albedo_weight * reflectance.negative_log_prior() + self.prior.negative_log(light)
+        level, albedo = self._level(fields, trust)
+        prior = self.prior.at(level)
+        volume = log_volume(self.transfer.design(*fields), self.share * trust[:, None] * self.precision, prior)
+        exposure = negative_log_exposure(level, albedo)
+        if self.white is not None:
+            exposure = exposure + negative_log_white(level, self.white)
+        return evidence + prior.negative_log(light) + VOLUME_SHARE * volume + exposure
+
+    def best_light(self, reflectance: Reflectance, trust: Tensor) -> Tensor:
+        """(B, 3) the light's coefficients for this reflectance."""
+        with torch.no_grad():
+            fields = self._fields(reflectance)
+            prior = self.prior.at(self._level(fields, trust)[0])
+            weight = self.share * trust[:, None] * self.precision
+            return solve_light(self.transfer.design(*fields), self.colour, weight, prior)
+
+    def reweighted(self, reflectance: Reflectance, light: Tensor) -> Tensor:
+        """(N,) trust, less where the photo is far from what is expected."""
+        with torch.no_grad():
+            residual = self._residual(self._fields(reflectance), light) * self.precision.sqrt()
+            return self.weight * robust_weight(residual)[:, 0]
 
     def _fields(self, reflectance: Reflectance) -> tuple[Tensor, Tensor, Tensor]:
         albedo = self.at_points(reflectance.albedo())
         specular, roughness = self.at_points(reflectance.surface()).unbind(1)
         return albedo, specular, roughness
 
-    def _light(self, reflectance: Reflectance, trust: Tensor) -> Tensor:
-        with torch.no_grad():
-            design = self.transfer.design(*self._fields(reflectance))
-            return solve_light(design, self.colour, self.share * trust[:, None] * self.precision, self.prior)
+    def _residual(self, fields: tuple[Tensor, Tensor, Tensor], light: Tensor) -> Tensor:
+        return self.transfer.lit(light).radiance(*fields) - self.colour
 
-    def _residual(self, reflectance: Reflectance, light: Tensor) -> Tensor:
-        return self.transfer.lit(light).radiance(*self._fields(reflectance)) - self.colour
-
-    def _search(self, found: Reflectance, trust: Tensor, steps: int, tick: Callable[[float], None]) -> None:
-        """L-BFGS over the reflectance, with the light solved anew at every evaluation."""
-        for tensor in found.unknowns:
-            tensor.requires_grad_(True)
-        optimiser = torch.optim.LBFGS(
-            found.unknowns,
-            max_iter=steps,
-            max_eval=2 * steps,
-            history_size=12,
-            line_search_fn="strong_wolfe",
+    def _level(self, fields: tuple[Tensor, Tensor, Tensor], trust: Tensor) -> tuple[Tensor, Tensor]:
+        """() the brightness at which the prior's most likely light explains the photo's mean; () the mean albedo."""
+        seen, expected, albedo = (
+            luminance((trust[:, None] * part).sum(0) / trust.sum())
+            for part in (self.colour, self.typical.radiance(*fields), fields[0])
         )
+        return seen / expected, albedo
 
-        def closure() -> Tensor:
-            optimiser.zero_grad()
-            loss = self.loss(found, self._light(found, trust), trust)
-            torch.autograd.backward(loss)
-            tick(float(loss.detach()))
-            return loss
 
-        optimiser.step(closure)  # type: ignore[no-untyped-call]
-        for tensor in found.unknowns:
-            tensor.requires_grad_(False)
+@dataclass(frozen=True)
+class Explained:
+    """One photo under the reflectance that was found: its ``light`` (B, 3) and the ``trust`` (N,) in its points."""
+
+    light: Tensor
+    trust: Tensor
+
+
+def solve_reflectance(
+    photos: Sequence[ReflectanceProblem],
+    start: Reflectance,
+    rounds: int,
+    steps: int,
+    tick: Callable[[float], None],
+    albedo_weight: float = 1.0,
+) -> tuple[Reflectance, list[Explained]]:
+    """The one reflectance that explains all ``photos`` best, each in its own light.
+
+    Args:
+        photos: at least one.
+        start: where the search begins.
+        rounds: of reweighting, of ``steps`` each.
+        tick: called with the loss at every evaluation.
+        albedo_weight: scales the reflectance prior.
+    """
+    found = replace(start, colour=start.colour.clone(), gloss=start.gloss.clone(), cast=start.cast.clone())
+    trusts = [photo.weight for photo in photos]
+    for _ in range(rounds):
+        _search(photos, found, trusts, steps, tick, albedo_weight)
+        lights = [photo.best_light(found, trust) for photo, trust in zip(photos, trusts, strict=True)]
+        trusts = [photo.reweighted(found, light) for photo, light in zip(photos, lights, strict=True)]
+    explained = [Explained(photo.best_light(found, trust), trust) for photo, trust in zip(photos, trusts, strict=True)]
+    return found, explained
+
+
+def reflectance_loss(
+    photos: Sequence[ReflectanceProblem],
+    reflectance: Reflectance,
+    lights: Sequence[Tensor],
+    trusts: Sequence[Tensor],
+    albedo_weight: float = 1.0,
+) -> Tensor:
+    """() minus the log posterior of the reflectance and all lights, up to a constant."""
+    triples = zip(photos, lights, trusts, strict=True)
+    loss = torch.stack([photo.loss(reflectance, light, trust) for photo, light, trust in triples]).sum()
+    return loss + albedo_weight * reflectance.negative_log_prior()
+
+
+def _search(
+    photos: Sequence[ReflectanceProblem],
+    found: Reflectance,
+    trusts: Sequence[Tensor],
+    steps: int,
+    tick: Callable[[float], None],
+    albedo_weight: float,
+) -> None:
+    """L-BFGS over the reflectance, with the lights solved anew at every evaluation."""
+    for tensor in found.unknowns:
+        tensor.requires_grad_(True)
+    optimiser = torch.optim.LBFGS(
+        found.unknowns,
+        max_iter=steps,
+        max_eval=2 * steps,
+        history_size=12,
+        line_search_fn="strong_wolfe",
+    )
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        lights = [photo.best_light(found, trust) for photo, trust in zip(photos, trusts, strict=True)]
+        loss = reflectance_loss(photos, found, lights, trusts, albedo_weight)
+        torch.autograd.backward(loss)
+        tick(float(loss.detach()))
+        return loss
+
+    optimiser.step(closure)  # type: ignore[no-untyped-call]
+    for tensor in found.unknowns:
+        tensor.requires_grad_(False)
+
+
+def luminance(linear: Tensor) -> Tensor:
+    """() relative luminance of a linear Rec. 709 colour (3,)."""
+    return linear @ linear.new_tensor([0.2126, 0.7152, 0.0722])
 
 
 def _tensor(array: NDArray[np.floating[Any]]) -> Tensor:

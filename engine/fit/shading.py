@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -24,16 +25,20 @@ class Transfer:
             does not.
         nodes: (R,) roughness of the nodes, ascending.
         cosine: (N,) cosine between normal and view direction, clamped to [0, 1].
+        bounce: (N, B): radiance of a white diffuse surface by light that comes from other white skin (one bounce), where
+            that is looked at.
     """
 
     diffuse: Tensor
     glossy: Tensor
     nodes: Tensor
     cosine: Tensor
+    bounce: Tensor | None = None
 
     def lit(self, light: Tensor) -> Lit:
         """The same points under one light, (B, 3) coefficients."""
-        return Lit(self.diffuse @ light, self.glossy.to(light.dtype) @ light, self.nodes, self.cosine)
+        bounce = None if self.bounce is None else self.bounce @ light
+        return Lit(self.diffuse @ light, self.glossy.to(light.dtype) @ light, self.nodes, self.cosine, bounce)
 
     def design(self, albedo: Tensor, specular: Tensor, roughness: Tensor) -> Tensor:
         """(3, N, B): radiance per unit of each light coefficient, for reflectances as in `Lit.radiance`."""
@@ -41,23 +46,36 @@ class Transfer:
         body: Tensor = (1.0 - specular_albedo(self.cosine, roughness, f0))[:, None] * albedo
         lobe = _between_nodes(self.glossy, self.nodes, roughness)
         gloss = f0[:, None] * lobe[:, 0] + lobe[:, 1]
-        return body.T[:, :, None] * self.diffuse[None] + gloss[None]
+        reached = self.diffuse[None]
+        if self.bounce is not None:
+            reached = reached + albedo.T[:, :, None] * self.bounce[None]
+        return body.T[:, :, None] * reached + gloss[None]
 
 
 @dataclass(frozen=True)
 class Lit:
-    """N surface points under one light. ``diffuse`` (N, 3) linear radiance of white; ``glossy`` (N, R, 2, 3); see
-    `Transfer`.
+    """N surface points under one light: ``diffuse`` (N, 3) linear radiance of white, ``glossy`` (N, R, 2, 3), ``bounce``
+    (N, 3); see `Transfer`.
     """
 
     diffuse: Tensor
     glossy: Tensor
     nodes: Tensor
     cosine: Tensor
+    bounce: Tensor | None = None
 
     def at(self, index: Tensor) -> Lit:
         """The points in ``index``."""
-        return Lit(self.diffuse[index], self.glossy[index], self.nodes, self.cosine[index])
+        bounce = None if self.bounce is None else self.bounce[index]
+        return Lit(self.diffuse[index], self.glossy[index], self.nodes, self.cosine[index], bounce)
+
+    def reached(self, albedo: Tensor) -> Tensor:
+        """(N, 3) radiance of a white diffuse surface, bounces from skin of ``albedo`` (N, 3) included."""
+        return self.diffuse if self.bounce is None else self.diffuse + albedo * self.bounce
+
+    def settled(self, albedo: Tensor) -> Lit:
+        """The same with the bounce between skin of ``albedo`` (N, 3) counted as direct light."""
+        return replace(self, diffuse=self.reached(albedo), bounce=None)
 
     def specular(self, specular: Tensor, roughness: Tensor) -> Tensor:
         """(N, 3) linear radiance of the specular layer for specular IOR levels (N,) and roughness (N,), both in [0, 1]."""
@@ -70,9 +88,22 @@ class Lit:
         return passed
 
     def radiance(self, albedo: Tensor, specular: Tensor, roughness: Tensor) -> Tensor:
-        """(N, 3) linear radiance for diffuse albedo (N, 3) in [0, 1], specular IOR level (N,) and roughness (N,)."""
-        body = self.kept(specular, roughness)[:, None] * self.diffuse
+        """(N, 3) linear radiance for diffuse albedo (N, 3) in [0, 1], specular IOR level (N,) and roughness (N,).
+
+        The skin that light comes from by a bounce is taken to be of the point's own albedo.
+        """
+        body = self.kept(specular, roughness)[:, None] * self.reached(albedo)
         return albedo * body + self.specular(specular, roughness)
+
+
+def joined(parts: Sequence[Lit]) -> Lit:
+    """All points of ``parts``, one after the other; their nodes are the same, and their bounces settled."""
+    return Lit(
+        torch.cat([part.diffuse for part in parts]),
+        torch.cat([part.glossy for part in parts]),
+        parts[0].nodes,
+        torch.cat([part.cosine for part in parts]),
+    )
 
 
 def _between_nodes(values: Tensor, nodes: Tensor, roughness: Tensor) -> Tensor:

@@ -46,11 +46,9 @@ class PhotoFit:
         expression: (E,) weights.
         camera: of the whole photo, in its pixels.
         points: (L, 2) the model's landmarks in the photo, pixels, contour points where they slid to.
-        seen: (L, 2) the points that were found, less what the detector errs by in this pose (`landmarks.habits`),
-            pixels.
+        seen: (L, 2) the points that were found, less what the detector errs by (`landmarks.habits`), pixels.
         residuals: (L,) distances between the two, pixels.
         error_percent: their mean in percent of the face's height.
-        raw_error_percent: the same to the points just as the detector gave them.
     """
 
     expression: Floats
@@ -59,7 +57,6 @@ class PhotoFit:
     seen: Floats
     residuals: Floats
     error_percent: float
-    raw_error_percent: float
 
 
 @dataclass(frozen=True)
@@ -69,18 +66,24 @@ class Stage1Result:
     Attributes:
         identity: (K,) coefficients in standard deviations.
         photos: one for each observation.
-        landmark_error_percent: mean of `PhotoFit.error_percent` over all photos.
-        raw_landmark_error_percent: mean of `PhotoFit.raw_error_percent`.
+        landmark_errors_percent: for each photo the mean distance between the detected points and the model's, in percent
+            of the face's height, after the model was laid on the points just as they were detected.
+        calibrated_error_percent: mean of `PhotoFit.error_percent`, where the detector's habits are taken into account.
         iterations: Gauss-Newton steps taken.
         seconds: wall-clock time.
     """
 
     identity: Floats
     photos: list[PhotoFit]
-    landmark_error_percent: float
-    raw_landmark_error_percent: float
+    landmark_errors_percent: list[float]
+    calibrated_error_percent: float
     iterations: int
     seconds: float
+
+    @property
+    def landmark_error_percent(self) -> float:
+        """The mean over the photos."""
+        return float(np.mean(self.landmark_errors_percent))
 
 
 @dataclass(frozen=True)
@@ -116,8 +119,13 @@ class _Problem:
     expression_precision: float
     boxed: bool
 
+    def calibrated(self, state: _State) -> _Problem:
+        """With the detector's habits taken into account from the current state on."""
+        photos = (photo.calibrated(state.coefficients(i), state.poses[i]) for i, photo in enumerate(self.photos))
+        return replace(self, photos=tuple(photos))
+
     def updated(self, state: _State) -> _Problem:
-        """With outlines of the current state."""
+        """With outlines and the detector's errors of the current state."""
         photos = (photo.updated(state.coefficients(i), state.poses[i]) for i, photo in enumerate(self.photos))
         return replace(self, photos=tuple(photos))
 
@@ -159,6 +167,9 @@ def fit_landmarks(
 ) -> Stage1Result:
     """Identity, and for every photo expression and camera, from the points of one person's photos.
 
+    First the model is laid on the points just as they were detected. From there on the detector's habits are taken into
+    account where they are known: the result is the most likely head that the detector would draw like this.
+
     Raises:
         PhotoError: there is no photo.
         Cancelled: by the reporter.
@@ -168,12 +179,19 @@ def fit_landmarks(
     start = time.perf_counter()
     embedded = EmbeddedModel.of(model, settings.landmark_detector)
     problem = _problem(embedded, faces, model, settings, Deviations())
-    state, problem, steps = _descend(problem, _first_state(embedded, problem), settings.stage1_iterations, reporter)
-    photos = [_photo_fit(photo, state, i) for i, photo in enumerate(problem.photos)]
-    error, raw = (
-        float(np.mean(e)) for e in zip(*((p.error_percent, p.raw_error_percent) for p in photos), strict=True)
-    )
-    return Stage1Result(state.identity, photos, error, raw, steps, time.perf_counter() - start)
+    most = settings.stage1_iterations
+    state, problem, steps = _descend(problem, _first_state(embedded, problem), most, reporter)
+    errors = [photo.error_percent for photo in _photo_fits(problem, state)]
+    if embedded.habits is not None:
+        state, problem, more = _descend(problem.calibrated(state), state, most, reporter)
+        steps += more
+    photos = _photo_fits(problem, state)
+    calibrated = float(np.mean([photo.error_percent for photo in photos]))
+    return Stage1Result(state.identity, photos, errors, calibrated, steps, time.perf_counter() - start)
+
+
+def _photo_fits(problem: _Problem, state: _State) -> list[PhotoFit]:
+    return [_photo_fit(photo, state, i) for i, photo in enumerate(problem.photos)]
 
 
 def _problem(
@@ -197,8 +215,8 @@ def _first_state(embedded: EmbeddedModel, problem: _Problem) -> _State:
     count = embedded.basis.shape[2] - k
     poses = []
     for photo in problem.photos:
-        rough = initial_pose(embedded.mean, photo.seen, 0.0)
-        poses.append(initial_pose(embedded.mean, photo.seen, _likely_log_focal(photo, rough.log_scale)))
+        rough = initial_pose(embedded.mean, photo.found, 0.0)
+        poses.append(initial_pose(embedded.mean, photo.found, _likely_log_focal(photo, rough.log_scale)))
     return _State(np.zeros(k), tuple(np.zeros(count) for _ in poses), tuple(poses))
 
 
@@ -257,20 +275,18 @@ def _boxes(state: _State, boxed: bool) -> tuple[Floats, Floats]:
 
 def _photo_fit(photo: PhotoProblem, state: _State, i: int) -> PhotoFit:
     """The result for one photo."""
-    seen = photo.observation
-    pixels = project(state.poses[i], photo.points(state.coefficients(i))).pixels
-    middle = np.array([seen.width / 2, seen.height / 2])
-    residuals = np.linalg.norm(pixels - photo.seen[:, :2], axis=1)
-    raw = np.linalg.norm(pixels - photo.found[:, :2], axis=1)
-    percent = 100.0 / _face_height(photo, pixels)
+    observation, coefficients = photo.observation, state.coefficients(i)
+    pixels = project(state.poses[i], photo.points(coefficients)).pixels
+    seen = photo.seen(coefficients)[:, :2]
+    middle = np.array([observation.width / 2, observation.height / 2])
+    residuals = np.linalg.norm(pixels - seen, axis=1)
     return PhotoFit(
         expression=state.expressions[i],
-        camera=state.poses[i].camera(seen.width, seen.height),
+        camera=state.poses[i].camera(observation.width, observation.height),
         points=pixels + middle,
-        seen=photo.seen[:, :2] + middle,
+        seen=seen + middle,
         residuals=residuals,
-        error_percent=percent * float(residuals.mean()),
-        raw_error_percent=percent * float(raw.mean()),
+        error_percent=100.0 * float(residuals.mean()) / _face_height(photo, pixels),
     )
 
 

@@ -1,12 +1,13 @@
 """Stage 2: light, statistical reflectance, shape and camera together, from coarse to fine.
 
 At each scale: trace the transfer at points of the skin that the photo shows, find light and reflectance, then let shape
-    and camera follow the photo; at the end trace once more and settle light and reflectance for the final geometry.
+and camera follow the photo; at the end trace once more and settle light and reflectance for the final geometry. Several
+photos of one person share identity and reflectance; each has its own expression, camera and light.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,11 +24,11 @@ from ..settings import Settings
 from .head import DifferentiableCamera, DifferentiableHead
 from .lighting import LightPrior
 from .photometric import Samples, View, sample_image
-from .refine import Shape, ShapeProblem, face_height, openness
-from .reflectance import Reflectance, ReflectanceProblem
+from .refine import Posed, Shape, ShapeProblem, face_height, openness, solve_shape
+from .reflectance import Explained, Reflectance, ReflectanceProblem, solve_reflectance
 from .repeatable import make_repeatable
 from .shading import Transfer
-from .tracing import trace_transfer
+from .tracing import trace_bounce, trace_transfer
 
 SCALES = (0.25, 0.5, 1.0)
 SAMPLE_COUNT = 4000
@@ -37,9 +38,12 @@ LEAST_FACE = 0.3
 LEAST_COSINE = 0.15
 
 
+Show = Callable[[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], View], None]
+
+
 @dataclass
 class Stage2Result:
-    """What stage 2 found.
+    """What stage 2 found in one photo; all photos of a person have the same identity, reflectance and losses.
 
     Attributes:
         identity: (K,) standard deviations. expression: (E,) weights. camera: of the view.
@@ -59,124 +63,213 @@ class Stage2Result:
 
 @dataclass
 class Observation:
-    """What stage 2 starts from: the view, the landmarks in its pixels (L, 2), and stage 1's shape."""
+    """What stage 2 starts from in one photo.
+
+    Attributes:
+        view: the photo. points: (L, 2) its landmarks in the view's pixels. expression: (E,) stage 1's weights.
+        show: gets vertices, per-vertex reflectance (V, 5), light and view when this photo's turn to be shown has come.
+        white: (3,) radiance of a white surface, where the whites of the eyes tell it.
+    """
 
     view: View
     points: NDArray[np.float32]
-    identity: NDArray[np.float32]
     expression: NDArray[np.float32]
+    show: Show
+    white: NDArray[np.float64] | None = None
 
 
-Show = Callable[[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], View], None]
+@dataclass
+class _Traced:
+    """One photo at the scale of this round: the view, its samples with their transfer and normals (N, 3)."""
+
+    view: View
+    samples: Samples
+    transfer: Transfer
+    normal: Tensor
+
+
+class _Photo:
+    """What stage 2 knows of one photo beside what all photos share."""
+
+    def __init__(self, model: FaceModel, seen: Observation, settings: Settings, number: int) -> None:
+        self.seen, self.settings = seen, settings
+        self.model = model
+        self.anchor = torch.from_numpy(seen.expression).float()
+        self.expression = self.anchor
+        self.camera = seen.view.camera
+        towards = torch.from_numpy(self.camera.centre / np.linalg.norm(self.camera.centre))
+        tint = None if seen.white is None else seen.white / seen.white.mean()
+        self.prior = LightPrior.neutral(settings.bands, towards, settings.light_weight, tint)
+        # Each photo is sampled at places of its own.
+        self.seed = settings.seed + number * (len(SCALES) + 1)
+
+    def view(self, scale: float) -> View:
+        """The photo at ``scale``, seen by the camera found so far."""
+        whole = View(self.seen.view.image, self.seen.view.weight, self.camera)
+        return whole if scale == 1.0 else whole.scaled(scale)
+
+    def trace(
+        self,
+        scene: TracedScene,
+        head: DifferentiableHead,
+        identity: Tensor,
+        scale: float,
+        step: int,
+        check: Callable[[], None],
+    ) -> _Traced:
+        """Trace the transfer of what the photo shows at ``scale``, in round ``step``."""
+        view, seed = self.view(scale), self.seed + step
+        vertices = head.vertices(identity, self.expression)
+        scene.update(vertices.numpy())
+        samples = visible_samples(self.model, scene, view, SAMPLE_COUNT, seed)
+        vertex_normals = head.vertex_normals(vertices)
+        bounce = trace_bounce(scene, vertex_normals, self.settings, seed, check)
+        points, normals, bounced = (
+            head.interpolate(values, samples.triangle, samples.barycentric)
+            for values in (vertices, vertex_normals, bounce)
+        )
+        normal = torch.nn.functional.normalize(normals, dim=1)
+        transfer = trace_transfer(scene, points, normal, view.camera.centre, self.settings, seed, check, bounced)
+        # A point that faces away from the camera says little, and its shading least.
+        weight = samples.weight * ((transfer.cosine - LEAST_COSINE) / (0.5 - LEAST_COSINE)).clamp(0.0, 1.0)
+        trusted = Samples(samples.triangle, samples.barycentric, samples.pixel, samples.colour, weight)
+        return _Traced(view, trusted, transfer, normal)
+
+    def reflectance_problem(self, head: DifferentiableHead, traced: _Traced) -> ReflectanceProblem:
+        """What the photo says of light and reflectance."""
+        samples = traced.samples
+        return ReflectanceProblem(
+            transfer=traced.transfer,
+            colour=samples.colour,
+            weight=samples.weight,
+            at_points=lambda values: head.interpolate(values, samples.triangle, samples.barycentric),
+            prior=self.prior,
+            white=None if self.seen.white is None else float(self.seen.white.mean()),
+        )
+
+    def shape_problem(
+        self,
+        head: DifferentiableHead,
+        traced: _Traced,
+        scale: float,
+        identity: Tensor,
+        fields: tuple[Tensor, Tensor],
+        found: Explained,
+    ) -> ShapeProblem:
+        """What the photo says of shape and camera, with ``fields`` of per-vertex albedo and surface; ``identity`` is
+        stage 1's.
+        """
+        samples = traced.samples
+        albedo, surface = (head.interpolate(v, samples.triangle, samples.barycentric) for v in fields)
+        specular, roughness = surface.unbind(1)
+        lit = traced.transfer.lit(found.light)
+        return ShapeProblem(
+            head=head,
+            image=torch.from_numpy(traced.view.image),
+            samples=Samples(samples.triangle, samples.barycentric, samples.pixel, samples.colour, found.trust),
+            radiance=lit.radiance(albedo, specular, roughness),
+            body=albedo,
+            light=found.light,
+            openness=openness(traced.transfer, traced.normal),
+            normal=traced.normal,
+            embedding=self.model.landmarks[self.settings.landmark_detector],
+            points=torch.from_numpy(self.seen.points * np.float32(scale)).float(),
+            face_height=face_height(self.seen.points) * scale,
+            anchor=Shape(identity, self.anchor),
+            landmark_weight=self.settings.landmark_weight,
+            identity_weight=self.settings.identity_weight,
+            expression_weight=self.settings.expression_weight,
+        )
+
+    def move(self, place: Posed, scale: float) -> None:
+        """Take over what was found at ``scale``."""
+        self.expression = place.expression
+        width, height = self.camera.width, self.camera.height
+        self.camera = place.camera.camera().cropped(0.0, 0.0, width, height, 1.0 / scale)
 
 
 class _Stage2:
-    """The state of one run of stage 2."""
+    """The state of one run of stage 2 on all photos of a person."""
 
-    def __init__(self, model: FaceModel, seen: Observation, settings: Settings, reporter: Reporter, show: Show) -> None:
-        self.model, self.seen, self.settings = model, seen, settings
-        self.reporter, self.show = reporter, show
+    def __init__(
+        self,
+        model: FaceModel,
+        identity: NDArray[np.float32],
+        seen: Sequence[Observation],
+        settings: Settings,
+        reporter: Reporter,
+    ) -> None:
+        self.settings, self.reporter = settings, reporter
         self.head = DifferentiableHead(model)
-        self.anchor = Shape(torch.from_numpy(seen.identity).float(), torch.from_numpy(seen.expression).float())
-        self.shape = self.anchor
-        self.camera = seen.view.camera
+        self.photos = [_Photo(model, photo, settings, number) for number, photo in enumerate(seen)]
+        self.anchor = torch.from_numpy(identity).float()
+        self.identity = self.anchor
         self.reflectance = Reflectance.average(model)
-        towards = torch.from_numpy(self.camera.centre / np.linalg.norm(self.camera.centre))
-        self.prior = LightPrior.neutral(settings.bands, towards, settings.light_weight)
         self.scene = TracedScene(model.mean, model.triangles)
         self.losses: list[float] = []
         self.rounds = 2 * len(SCALES) + 1
         self.round = 0
 
-    def run(self) -> Stage2Result:
+    def run(self) -> list[Stage2Result]:
         for index, scale in enumerate(SCALES):
-            view = View(self.seen.view.image, self.seen.view.weight, self.camera).scaled(scale)
-            samples, transfer, normal = self._trace(view, self.settings.seed + index)
-            light, trust = self._find_reflectance(samples, transfer)
-            self.show(self._vertices().numpy(), torch.cat(self._fields(), 1).numpy(), light.numpy(), view)
-            self._find_shape(view, scale, samples, transfer, normal, light, trust)
-        view = View(self.seen.view.image, self.seen.view.weight, self.camera)
-        samples, transfer, _ = self._trace(view, self.settings.seed + len(SCALES))
-        light, _ = self._find_reflectance(samples, transfer)
-        return Stage2Result(
-            identity=self.shape.identity.numpy(),
-            expression=self.shape.expression.numpy(),
-            camera=self.camera,
-            light=light.numpy(),
-            reflectance=self.reflectance,
-            vertices=self._vertices().numpy(),
-            losses=self.losses,
-        )
+            traced = self._trace(scale, index)
+            explained = self._find_reflectance(traced)
+            self._show(index, traced, explained)
+            self._find_shape(scale, traced, explained)
+        explained = self._find_reflectance(self._trace(1.0, len(SCALES)))
+        return [
+            Stage2Result(
+                identity=self.identity.numpy(),
+                expression=photo.expression.numpy(),
+                camera=photo.camera,
+                light=found.light.numpy(),
+                reflectance=self.reflectance,
+                vertices=self._vertices(photo).numpy(),
+                losses=self.losses,
+            )
+            for photo, found in zip(self.photos, explained, strict=True)
+        ]
 
-    def _vertices(self) -> Tensor:
-        return self.head.vertices(self.shape.identity, self.shape.expression)
+    def _vertices(self, photo: _Photo) -> Tensor:
+        return self.head.vertices(self.identity, photo.expression)
 
-    def _trace(self, view: View, seed: int) -> tuple[Samples, Transfer, Tensor]:
-        vertices = self._vertices()
-        self.scene.update(vertices.numpy())
-        samples = visible_samples(self.model, self.scene, view, SAMPLE_COUNT, seed)
-        normals = self.head.interpolate(self.head.vertex_normals(vertices), samples.triangle, samples.barycentric)
-        normal = torch.nn.functional.normalize(normals, dim=1)
-        points = self.head.interpolate(vertices, samples.triangle, samples.barycentric)
-        transfer = trace_transfer(
-            self.scene, points, normal, view.camera.centre, self.settings, seed, self.reporter.check
-        )
-        # A point that faces away from the camera says little, and its shading least.
-        weight = samples.weight * ((transfer.cosine - LEAST_COSINE) / (0.5 - LEAST_COSINE)).clamp(0.0, 1.0)
-        return Samples(samples.triangle, samples.barycentric, samples.pixel, samples.colour, weight), transfer, normal
+    def _trace(self, scale: float, step: int) -> list[_Traced]:
+        check = self.reporter.check
+        return [photo.trace(self.scene, self.head, self.identity, scale, step, check) for photo in self.photos]
 
-    def _find_reflectance(self, samples: Samples, transfer: Transfer) -> tuple[Tensor, Tensor]:
+    def _find_reflectance(self, traced: list[_Traced]) -> list[Explained]:
         if self.round == 0:
-            mean = (samples.colour * samples.weight[:, None]).sum(0) / samples.weight.sum()
-            self.reflectance = self.reflectance.guessed(mean)
-        problem = ReflectanceProblem(
-            transfer=transfer,
-            colour=samples.colour,
-            weight=samples.weight,
-            at_points=lambda values: self.head.interpolate(values, samples.triangle, samples.barycentric),
-            prior=self.prior,
-            albedo_weight=self.settings.albedo_weight,
-        )
+            means = [(t.samples.colour * t.samples.weight[:, None]).sum(0) / t.samples.weight.sum() for t in traced]
+            self.reflectance = self.reflectance.guessed(torch.stack(means).mean(0))
+        problems = [photo.reflectance_problem(self.head, t) for photo, t in zip(self.photos, traced, strict=True)]
         steps = max(1, self.settings.stage2_iterations // (2 * (len(SCALES) + 1) * REWEIGHTINGS))
-        self.reflectance, light, trust = problem.solve(self.reflectance, REWEIGHTINGS, steps, self._note)
-        self._tell()
-        return light, trust
-
-    def _find_shape(
-        self,
-        view: View,
-        scale: float,
-        samples: Samples,
-        transfer: Transfer,
-        normal: Tensor,
-        light: Tensor,
-        trust: Tensor,
-    ) -> None:
-        at_points = [self.head.interpolate(v, samples.triangle, samples.barycentric) for v in self._fields()]
-        albedo, surface = at_points
-        specular, roughness = surface.unbind(1)
-        lit = transfer.lit(light)
-        problem = ShapeProblem(
-            head=self.head,
-            image=torch.from_numpy(view.image),
-            samples=Samples(samples.triangle, samples.barycentric, samples.pixel, samples.colour, trust),
-            radiance=lit.radiance(albedo, specular, roughness),
-            body=albedo,
-            light=light,
-            openness=openness(transfer, normal),
-            normal=normal,
-            embedding=self.model.landmarks[self.settings.landmark_detector],
-            points=torch.from_numpy(self.seen.points * np.float32(scale)).float(),
-            face_height=face_height(self.seen.points) * scale,
-            anchor=self.anchor,
-            landmark_weight=self.settings.landmark_weight,
-            identity_weight=self.settings.identity_weight,
-            expression_weight=self.settings.expression_weight,
+        self.reflectance, explained = solve_reflectance(
+            problems, self.reflectance, REWEIGHTINGS, steps, self._note, self.settings.albedo_weight
         )
+        self._tell()
+        return explained
+
+    def _show(self, index: int, traced: list[_Traced], explained: list[Explained]) -> None:
+        """One picture each round, of the photos in turn."""
+        turn = index % len(self.photos)
+        photo = self.photos[turn]
+        fields = torch.cat(self._fields(), 1).numpy()
+        photo.seen.show(self._vertices(photo).numpy(), fields, explained[turn].light.numpy(), traced[turn].view)
+
+    def _find_shape(self, scale: float, traced: list[_Traced], explained: list[Explained]) -> None:
+        fields = self._fields()
+        problems = [
+            photo.shape_problem(self.head, t, scale, self.anchor, fields, found)
+            for photo, t, found in zip(self.photos, traced, explained, strict=True)
+        ]
+        posed = [
+            Posed(photo.expression, DifferentiableCamera.at(t.view.camera))
+            for photo, t in zip(self.photos, traced, strict=True)
+        ]
         steps = max(1, self.settings.stage2_iterations // (2 * len(SCALES)))
-        camera = DifferentiableCamera.at(view.camera)
-        self.shape, camera = problem.solve(self.shape, camera, steps, self._note)
-        self.camera = camera.camera().cropped(0.0, 0.0, self.camera.width, self.camera.height, 1.0 / scale)
+        self.identity, places = solve_shape(problems, self.identity, posed, steps, self._note)
+        for photo, place in zip(self.photos, places, strict=True):
+            photo.move(place, scale)
         self._tell()
 
     def _fields(self) -> tuple[Tensor, Tensor]:
@@ -192,11 +285,15 @@ class _Stage2:
 
 
 def fit_statistical(
-    model: FaceModel, seen: Observation, settings: Settings, reporter: Reporter, show: Show
-) -> Stage2Result:
-    """Run stage 2 on one photo; ``show`` gets vertices, per-vertex reflectance (V, 5), light and view after each scale."""
+    model: FaceModel,
+    identity: NDArray[np.float32],
+    seen: Sequence[Observation],
+    settings: Settings,
+    reporter: Reporter,
+) -> list[Stage2Result]:
+    """Run stage 2 on all photos of one person, from stage 1's ``identity`` (K,); a result for each photo."""
     make_repeatable()
-    return _Stage2(model, seen, settings, reporter, show).run()
+    return _Stage2(model, identity, seen, settings, reporter).run()
 
 
 def visible_samples(model: FaceModel, scene: TracedScene, view: View, count: int, seed: int) -> Samples:

@@ -1,8 +1,8 @@
 """Stage 3: diffuse, specular and roughness of every texel.
 
 The maps are sought around stage 2's: the diffuse map as a factor on it, specular level and roughness as shifts of their
-logits. All three get the photo's gradient at every texel that the photo shows; symmetry, consistency and smoothness
-hold them where it says little. From coarse to fine; the light stands still.
+logits. All three get the photos' gradients at every texel that a photo shows; symmetry, consistency and smoothness
+hold them where photos say little. From coarse to fine; the lights stand still.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ SMOOTHNESS = (0.15, 20.0, 20.0)
 # Factors on stage 2's albedo that a photo can ask for: black hair to white scars, and no highlights.
 EXPLAINABLE = (0.1, 4.0)
 LARGEST_DETAIL = 0.4
-# Weights between which a texel goes from filled to taken from the photo, and what its mirror image counts.
+# Weights between which a texel goes from filled to taken from the photos.
 TRUSTED = (0.35, 0.85)
-MIRROR_TRUST = 0.7
 
 
 @dataclass
 class Texels:
-    """What stage 3 knows at S x S texels, M of which the photo shows.
+    """What stage 3 knows at S x S texels, from M sights of them: a texel is seen once in each photo that shows it.
 
     Attributes:
-        weight: (S, S) trust in [0, 1]; above 0 at the M texels.
-        seen: (M,) int64, their places, row by row.
+        weight: (S, S) trust in [0, 1]; above 0 at texels that are seen.
+        seen: (M,) int64, the sights' texels, photo after photo, each row by row.
         colour: (M, 3) linear radiance that the photo shows there.
-        lit: their shading.
+        lit: their shading, in each photo's own light.
+        share: (M,) how much of its texel's weight a sight has; the shares of a texel add up to 1.
         diffuse: (S, S, 3), specular: (S, S), roughness: (S, S): stage 2's maps.
         skin: (S, S) 1 on skin.
     """
@@ -55,12 +55,14 @@ class Texels:
     seen: Tensor
     colour: Tensor
     lit: Lit
+    share: Tensor
     diffuse: Tensor
     specular: Tensor
     roughness: Tensor
     skin: Tensor
 
     def __post_init__(self) -> None:
+        self.trust = self.share * self.at_seen(self.weight)
         # The specular layer's shadow on the diffuse one hardly changes with what is sought, so it is taken from stage
         # 2.
         kept = self.lit.kept(self.specular.reshape(-1)[self.seen], self.roughness.reshape(-1)[self.seen])
@@ -77,9 +79,9 @@ class Texels:
         return image.reshape(self.size * self.size, *image.shape[2:])[self.seen]
 
     def image(self, values: Tensor) -> Tensor:
-        """(S, S, C) of (M, C), 0 where nothing is seen."""
+        """(S, S, C) of (M, C): the sights' mean by their shares, 0 where nothing is seen."""
         flat = torch.zeros(self.size * self.size, values.shape[1])
-        flat[self.seen] = values
+        flat = flat.index_add(0, self.seen, self.share[:, None] * values)
         return flat.reshape(self.size, self.size, -1)
 
 
@@ -129,16 +131,16 @@ class Weights:
 
 
 def photo_loss(maps: Maps, texels: Texels) -> Tensor:
-    """() robust squared difference to the photo in sRGB-like units, over the texels that it shows."""
+    """() robust squared difference to the photos in sRGB-like units, over the texels that they show."""
     diffuse, specular, roughness = (texels.at_seen(value) for value in maps.values(texels))
     radiance = diffuse * texels.body + texels.lit.specular(specular, roughness)
     square = (texels.slope * (radiance - texels.colour) ** 2).sum(1) / PHOTO_SPREAD**2
     robust = 2.0 * (torch.sqrt(1.0 + square) - 1.0)
-    return (texels.at_seen(texels.weight) * robust).sum() / texels.skin.sum()
+    return (texels.trust * robust).sum() / texels.skin.sum()
 
 
 def explaining_change(maps: Maps, texels: Texels) -> Tensor:
-    """(3, S, S) the log factors that would make the diffuse map show the photo exactly; 0 where it shows nothing."""
+    """(3, S, S) the log factors that would make the diffuse map show the photos exactly; 0 where they show nothing."""
     _, specular, roughness = (texels.at_seen(value) for value in maps.values(texels))
     below = texels.colour - texels.lit.specular(specular, roughness)
     factor = below / (texels.body * texels.at_seen(texels.diffuse)).clamp(min=1e-3)
@@ -247,12 +249,11 @@ def _with_detail(maps: Maps, coarse: Texels, fine: Texels) -> Maps:
 
 
 def confidence(texels: Texels) -> NDArray[np.float32]:
-    """(S, S) how far the photo itself, or failing that its mirror side, determines a texel: 1 fully, 0 not at all."""
+    """(S, S) how far the photos themselves determine a texel: 1 fully, 0 not at all."""
     seen = texels.weight.numpy()
     soft = cv2.GaussianBlur(seen, (0, 0), max(1.0, 0.004 * texels.size))
     low, high = TRUSTED
-    own = np.clip((np.minimum(seen, soft) - low) / (high - low), 0.0, 1.0)
-    return np.asarray(np.maximum(own, MIRROR_TRUST * np.flip(own, 1)), np.float32)
+    return np.asarray(np.clip((np.minimum(seen, soft) - low) / (high - low), 0.0, 1.0), np.float32)
 
 
 def _anneal(optimiser: torch.optim.Optimizer, step: int, count: int) -> None:

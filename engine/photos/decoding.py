@@ -61,7 +61,7 @@ def decode(data: bytes, name: str) -> Decoded:
     _check_size(image, name)
     exif = _exif(image)
     profile = image.info.get("icc_profile") or None
-    deep = _is_deep(image, data)
+    deep = _is_deep(image, data, name)
     try:
         colour, alpha = _deep_pixels(data) if deep else _shallow_pixels(image)
     except (OSError, SyntaxError, ValueError, cv2.error) as error:
@@ -123,7 +123,7 @@ def _exif(image: Image.Image) -> Image.Exif:
     return exif
 
 
-def _is_deep(image: Image.Image, data: bytes) -> bool:
+def _is_deep(image: Image.Image, data: bytes, name: str) -> bool:
     """Whether samples have 16 bits; Pillow would cut colour ones to 8."""
     if image.format == "PNG":
         # The bit depth is byte 24 of a PNG: after the signature, IHDR's length and type, width and height.
@@ -132,7 +132,9 @@ def _is_deep(image: Image.Image, data: bytes) -> bool:
         return False
     tags: Any = image.tag_v2  # type: ignore[attr-defined]
     if tags.get(_TIFF_SAMPLE_FORMAT, (1,))[0] == 3:
-        raise PhotoError("Floating-point TIFF files are not supported.", "Export the photo with 8 or 16 bits.")
+        raise PhotoError(
+            f"{name} is a floating-point TIFF, which cannot be read.", "Export the photo with 8 or 16 bits."
+        )
     return int(tags.get(_TIFF_BITS, (8,))[0]) == 16
 
 

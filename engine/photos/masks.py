@@ -27,12 +27,18 @@ _CORE = (118, 101, 36, 205, 187, 50, 347, 330, 266, 425, 411, 280, 6, 197, 195, 
 # From brow to brow over their upper edges: what lies above is forehead, where dark pixels are hair and not beard.
 _ABOVE_BROWS = (127, 70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 356)
 
-_BLOWN_OUT = 0.98
+# The brows' lower edges, point for point.
+_BELOW_BROWS = (46, 53, 52, 65, 55, 285, 295, 282, 283, 276)
+# sRGB values of the brightest channel between which trust falls: a clipped channel carries no colour, and next to it
+# the sensor's own curve bends.
+_BRIGHT, _BLOWN_OUT = 0.93, 0.985
 _BLACK = 0.02
 # Widths in natural logarithms at which colour or brightness stop being like the face's own skin. Highlights take the
 # light's colour and shadows that of the surroundings, so colour alone says little below a factor of two.
 _CHROMA_WIDTH = 0.9
 _DARKNESS_WIDTH = 0.6
+# In such widths, what is dark enough to be hair.
+_HAIRY = 0.6
 
 
 def skin_mask(crop: FaceCrop, points: FloatArray, person: FloatArray | None = None) -> FloatArray:
@@ -75,10 +81,12 @@ def _grown(mask: BoolArray, pixels: float) -> BoolArray:
 
 def _well_exposed(linear: FloatArray) -> FloatArray:
     """Weights that fall where a channel is clipped at the top, or all are black."""
-    encoded = linear_to_srgb(linear)
-    bright = np.clip((_BLOWN_OUT + 0.01 - encoded.max(-1)) / 0.02, 0.0, 1.0)
-    dark = np.clip((encoded.max(-1) - _BLACK) / 0.02, 0.0, 1.0)
-    return np.asarray(bright * dark, np.float32)
+    brightest = linear_to_srgb(linear).max(-1)
+    # Resampling has mixed clipped pixels with their neighbours.
+    near = cv2.dilate(brightest, np.ones((3, 3), np.uint8))
+    share = np.clip((_BLOWN_OUT - near) / (_BLOWN_OUT - _BRIGHT), 0.0, 1.0)
+    dark = np.clip((brightest - _BLACK) / 0.02, 0.0, 1.0)
+    return np.asarray(share * share * (3.0 - 2.0 * share) * dark, np.float32)
 
 
 def _skin_like(linear: FloatArray, points: FloatArray, inside: BoolArray) -> FloatArray:
@@ -97,17 +105,29 @@ def _skin_like(linear: FloatArray, points: FloatArray, inside: BoolArray) -> Flo
     all_rows, all_columns = np.nonzero(inside)
     difference = colour[all_rows, all_columns] - _basis(all_rows, all_columns, points) @ smooth
     chroma = (difference[:, :2] ** 2).sum(-1) / _CHROMA_WIDTH**2
-    forehead = _filled(points, _forehead_ring(), (height, width))[all_rows, all_columns]
-    darkness = np.where(forehead, np.minimum(difference[:, 2], 0.0), 0.0) ** 2 / _DARKNESS_WIDTH**2
+    darker = np.zeros(inside.shape, np.float32)
+    darker[all_rows, all_columns] = np.maximum(-difference[:, 2], 0.0) / _DARKNESS_WIDTH
+    darker[~_forehead(points, (height, width))] = 0.0
+    darker[_islands(darker > _HAIRY, inside)] = 0.0
     result = np.ones(inside.shape, np.float32)
-    result[all_rows, all_columns] = 1.0 / (1.0 + chroma**2) / (1.0 + darkness**2)
-    return result
+    result[all_rows, all_columns] = 1.0 / (1.0 + chroma**2)
+    return np.asarray(result / (1.0 + darker**4), np.float32)
 
 
-def _forehead_ring() -> tuple[int, ...]:
-    """The part of the face's oval above the brows."""
+def _islands(dark: BoolArray, inside: BoolArray) -> BoolArray:
+    """(h, w) True where ``dark`` pixels do not reach the face's border: raised brows, for hair comes from outside."""
+    _, label = cv2.connectedComponents(dark.astype(np.uint8), connectivity=8)
+    border = inside & _grown(~inside, 2.0)
+    return np.asarray(dark & ~np.isin(label, np.unique(label[border & dark])))
+
+
+def _forehead(points: FloatArray, shape: tuple[int, int]) -> BoolArray:
+    """(h, w) True in the part of the face's oval above the brows, however thick these are."""
     start, end = FACE_OVAL.index(127), FACE_OVAL.index(356)
-    return FACE_OVAL[start:] + FACE_OVAL[: end + 1] + _ABOVE_BROWS[-2:0:-1]
+    raised = points.copy()
+    upper, lower = list(_ABOVE_BROWS[1:-1]), list(_BELOW_BROWS)
+    raised[upper] += points[upper] - points[lower]
+    return _filled(raised, (*FACE_OVAL[start:], *FACE_OVAL[: end + 1], *reversed(upper)), shape)
 
 
 def _log_colour(linear: FloatArray) -> FloatArray:

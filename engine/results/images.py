@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from ..scene.colour import linear_to_srgb
 from .png import write_png
 
+# Pixels of a large picture that are encoded at once: the curve's intermediate results take several times their room.
+BAND_PIXELS = 1 << 20
 _KINDS: dict[int, type[np.unsignedinteger[Any]]] = {8: np.uint8, 16: np.uint16}
 
 
@@ -38,9 +41,18 @@ def displayed(image: NDArray[Any], bits: int = 8) -> NDArray[Any]:
     return quantised(encoded, bits)
 
 
+def resized(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """A square 8-bit picture at ``size`` pixels, interpolated linearly."""
+    if len(image) == size:
+        return image
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
+
+
 def save_picture(path: Path, image: NDArray[Any], bits: int = 8) -> None:
     """Write a PNG marked as sRGB of a linear float image, or of uint8/uint16 sRGB pixels as they are."""
-    write_png(path, displayed(image, bits))
+    rows = max(1, BAND_PIXELS // image.shape[1])
+    bands = [displayed(image[first : first + rows], bits) for first in range(0, len(image), rows)]
+    write_png(path, np.concatenate(bands))
 
 
 def save_data(path: Path, values: NDArray[Any], bits: int = 8) -> None:

@@ -12,14 +12,14 @@ from ..protocol import PhotoResult, Result
 from ..reporter import Reporter, SilentReporter
 from .contact_sheet import contact_sheet
 from .data import PhotoData, ResultData
-from .images import displayed, quantised, save_data, save_exr, save_picture
+from .images import displayed, quantised, resized, save_data, save_exr, save_picture
 from .mesh import write_head, write_obj
 from .png import write_png
 from .writing import RESULT_NAME, ResultFolder
 
 DIFFUSE, SPECULAR, ROUGHNESS = "diffuseMap_0.png", "specularMap_0.png", "roughnessMap_0.png"
-NORMAL = "normalMap_0.png"
-MESH, HEAD, REPORT = "mesh0.obj", "head.npz", "report.json"
+COVERAGE, NORMAL = "coverageMap_0.png", "normalMap_0.png"
+HEAD, REPORT = "head.npz", "report.json"
 
 
 def write_results(folder: Path, data: ResultData, reporter: Reporter | None = None) -> Path:
@@ -60,6 +60,8 @@ def _write_maps(path: Path, data: ResultData, reporter: Reporter) -> None:
     save_data(path / SPECULAR, data.specular, data.bits)
     save_data(path / ROUGHNESS, data.roughness, data.bits)
     reporter.check()
+    if data.coverage is not None:
+        save_data(path / COVERAGE, resized(quantised(data.coverage), len(data.diffuse)))
     if data.normal is not None:
         save_data(path / NORMAL, data.normal, 16)
         reporter.check()
@@ -93,6 +95,7 @@ def _write_photo(path: Path, number: int, photo: PhotoData, reporter: Reporter) 
         render=names["reconstruction"],
         contact_sheet=names["render"],
         mask=names.get("mask", ""),
+        mesh=_mesh_name(number),
         expression={name: float(weight) for name, weight in photo.expression.items()},
     )
 
@@ -114,8 +117,9 @@ def _write_descriptions(path: Path, data: ResultData, photos: list[PhotoResult])
         diffuse=DIFFUSE,
         specular=SPECULAR,
         roughness=ROUGHNESS,
+        mesh=_mesh_name(0),
+        coverage=COVERAGE if data.coverage is not None else "",
         normal=_normal_name(data),
-        mesh=MESH,
         report=REPORT,
         photos=photos,
     )

@@ -186,6 +186,8 @@ def _files_of_earlier_result(output: Path) -> set[str]:
         texts = [value for part in (values, *values["photos"]) for value in part.values() if isinstance(value, str)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return set()
+    # A mesh's material file goes with it.
+    texts += [str(Path(text).with_suffix(".mtl")) for text in texts if text.endswith(".obj")]
     return {text for text in texts if text and Path(text).name == text and (output / text).is_file()}
 
 

@@ -1,16 +1,9 @@
-"""How fast the transfer is traced, beside raw shadow rays through the same scene.
-
-Usage: ``python tests/benchmarks/bench_transfer.py [points]``; prints millions of rays per second.
-"""
+"""How fast the transfer is traced, beside raw shadow rays through the same scene."""
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
+import pytest
 from nextgenface.engine.faces.bundled import load
 from nextgenface.engine.render.geometry import TracedScene
 from nextgenface.engine.render.path import vertex_normals
@@ -24,72 +17,84 @@ from nextgenface.engine.render.transfer import (
 )
 from nextgenface.engine.render.variant import activate
 
+POINTS = 120_000
 DIRECTIONS = 256
-REPEATS = 3
+# Raw rays are drawn beforehand, and so many at a time, that they fit into memory.
+AT_ONCE = 16
+ROUNDS = 3
 
 
-def points_on(vertices: Any, triangles: Any, count: int) -> tuple[Any, Any]:
-    """Random points and normals of the front of the head, in an order like an image's."""
+@pytest.fixture(scope="module")
+def head():
+    """Scene of the mean head, random points of its front in an order like an image's, and their normals."""
+    activate()
+    model = load()
     random = np.random.default_rng(0)
-    corner = triangles[np.sort(random.integers(0, len(triangles), count))]
-    weights = random.dirichlet([1.0, 1.0, 1.0], count)[..., None]
-    normals = (vertex_normals(vertices, triangles)[corner] * weights).sum(1)
+    corner = model.triangles[np.sort(random.integers(0, len(model.triangles), POINTS))]
+    weights = random.dirichlet([1.0, 1.0, 1.0], POINTS)[..., None]
+    normals = (vertex_normals(model.mean, model.triangles)[corner] * weights).sum(1)
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    points = (model.mean[corner] * weights).sum(1)
     front = normals[:, 2] > 0.1
-    return (vertices[corner] * weights).sum(1)[front], normals[front]
+    return TracedScene(model.mean, model.triangles), points[front], normals[front]
 
 
-def best_seconds(work: Callable[[], None]) -> float:
-    """Shortest of some runs, after one that compiles."""
-    work()
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
+@pytest.fixture(scope="module")
+def raw_speed():
+    """Millions of rays a second of the first benchmark, by its name: the others tell what share of it they reach."""
+    return {}
 
 
-def raw_rays(scene: TracedScene, points: Any, normals: Any) -> Callable[[], None]:
+@pytest.fixture
+def traced(benchmark, record_property, raw_speed):
+    """Time ``work``, which traces so many rays, and tell its speed; returns what it returned last."""
+
+    def measure(work, rays):
+        found = benchmark.pedantic(work, rounds=ROUNDS, warmup_rounds=1)
+        speed = rays / benchmark.stats.stats.min / 1e6
+        raw_speed.setdefault("raw", speed)
+        for name, value in {"M rays/s": speed, "of the first one's speed": speed / raw_speed["raw"]}.items():
+            benchmark.extra_info[name] = value
+            record_property(name, value)
+        return found
+
+    return measure
+
+
+def test_raw_ray_test(head, traced):
     """Shadow rays of precomputed, cosine-weighted random directions, and nothing else."""
     import drjit as dr
     import mitsuba as mi
 
+    scene, points, normals = head
     place = _to_drjit({"point": points.astype(np.float32), "normal": normals.astype(np.float32)})
-    count = len(points) * 16
-    point = dr.arange(mi.UInt32, count) // 16
+    count = len(points) * AT_ONCE
+    point = dr.arange(mi.UInt32, count) // AT_ONCE
     generator = mi.PCG32(size=count)
     local = mi.warp.square_to_cosine_hemisphere(mi.Point2f(generator.next_float32(), generator.next_float32()))
     direction = mi.Frame3f(dr.gather(mi.Vector3f, place["normal"], point)).to_world(local)
     origin = dr.gather(mi.Vector3f, _lifted(place["point"], place["normal"]), point)
     dr.eval(direction, origin)
 
-    def work() -> None:
-        for _ in range(DIRECTIONS // 16):
-            dr.eval(scene.scene.ray_test(mi.Ray3f(origin, direction)))
+    def work():
+        for _ in range(DIRECTIONS // AT_ONCE):
+            hidden = scene.scene.ray_test(mi.Ray3f(origin, direction))
+            dr.eval(hidden)
         dr.sync_thread()
+        return hidden
 
-    return work
+    hidden = np.array(traced(work, len(points) * DIRECTIONS))
+    assert 0.01 < hidden.mean() < 0.99
 
 
-def main(count: int) -> None:
-    """Print the table."""
-    print(activate().name)
-    model = load()
-    points, normals = points_on(model.mean, model.triangles, count)
-    scene = TracedScene(model.mean, model.triangles)
+def test_diffuse_transfer(head, traced):
+    scene, points, normals = head
+    found = traced(lambda: diffuse_transfer(scene, points, normals, DIRECTIONS), len(points) * DIRECTIONS)
+    assert found.isfinite().all()
+
+
+def test_glossy_transfer(head, traced):
+    scene, points, normals = head
     view = np.tile([0.0, 0.0, 1.0], (len(points), 1))
-    glossy = sum(_directions_for(node) for node in ROUGHNESS_NODES)
-    runs = {
-        "raw ray_test": (DIRECTIONS, raw_rays(scene, points, normals)),
-        "diffuse_transfer": (DIRECTIONS, lambda: diffuse_transfer(scene, points, normals, DIRECTIONS)),
-        "glossy_transfer": (glossy, lambda: glossy_transfer(scene, points, normals, view)),
-    }
-    print(f"{len(points)} points, {len(model.triangles)} triangles")
-    for name, (rays, work) in runs.items():
-        seconds = best_seconds(work)
-        print(f"{name:18s} {seconds:6.2f} s  {len(points) * rays / seconds / 1e6:6.1f} M rays/s")
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 120_000)
+    rays = len(points) * sum(_directions_for(node) for node in ROUGHNESS_NODES)
+    assert traced(lambda: glossy_transfer(scene, points, normals, view), rays).isfinite().all()

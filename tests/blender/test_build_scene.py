@@ -128,6 +128,27 @@ def test_only_the_first_photos_expression_is_on(scene, tmp_path):
     assert sum(item.type == "CAMERA" for item in scene.objects) == 2
 
 
+def test_each_photo_has_its_camera_with_its_picture_and_its_world(scene, tmp_path):
+    photos = [
+        photo_result(photo="a.png"),
+        photo_result(48, 96, photo="b.png", translation=[0.0, 0.0, -900.0]),
+        photo_result(photo="c.png", light=""),
+    ]
+    built = build_result(scene, make_result(tmp_path, photos), BuildOptions())
+    cameras = [item for item in bpy.data.collections[built.collection].objects if item.type == "CAMERA"]
+    assert [camera.name for camera in cameras] == ["Face Camera", "Face Camera 2", "Face Camera 3"]
+    assert scene.camera == cameras[0]
+    shown = [camera.data.background_images[0].image for camera in cameras]
+    assert [image.name for image in shown] == ["Face Photo", "Face Photo 2", "Face Photo 3"]
+    assert [tuple(image.size) for image in shown] == [(64, 48), (48, 96), (64, 48)]
+    assert cameras[1].matrix_world.translation.length == pytest.approx(0.9, abs=1e-5)
+    assert (scene.render.resolution_x, scene.render.resolution_y) == (64, 48)
+    assert scene.world.name == built.world == "Face Light"
+    assert bpy.data.worlds["Face Light 2"].use_fake_user, "it would be lost when the file is saved"
+    assert "Face Light 3" not in bpy.data.worlds
+    assert sum(item.type == "MESH" for item in bpy.data.collections[built.collection].objects) == 2
+
+
 def test_the_skin_is_a_principled_bsdf_with_the_right_colour_spaces(built):
     material = bpy.data.objects[built.head].data.materials[0]
     assert bpy.data.objects[built.eyes].data.materials[0] == material

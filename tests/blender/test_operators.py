@@ -10,7 +10,7 @@ import bpy
 import pytest
 from nextgenface.operators import reconstruct
 from nextgenface.operators.session import Phase, session
-from nextgenface.properties.settings import engine_settings
+from nextgenface.properties.settings import chosen_photos, engine_settings
 from snapshots import snapshot
 
 pytestmark = pytest.mark.blender
@@ -42,6 +42,71 @@ def test_a_photo_becomes_a_head(add_on, photo, tmp_path):
     assert (tmp_path / "results" / "portrait" / "result.json").is_file()
     assert session.status.warnings == ["This is the stand-in engine."]
     assert session.status.in_the_way == ["Mine"], "an empty mesh at the origin stands inside the head"
+
+
+def add_photos(*paths):
+    files = [{"name": path.name} for path in paths]
+    assert bpy.ops.nextgenface.add_photos(directory=str(paths[0].parent), files=files) == {"FINISHED"}
+
+
+def test_photos_are_added_once_and_taken_off(add_on, photo):
+    paths = [photo(name) for name in ("a", "b", "c")]
+    add_photos(*paths)
+    add_photos(paths[1])
+    assert chosen_photos(add_on.nextgenface) == paths
+    assert add_on.nextgenface.photo == str(paths[0])
+    assert bpy.ops.nextgenface.remove_photo(index=0) == {"FINISHED"}
+    assert chosen_photos(add_on.nextgenface) == [paths[0], paths[2]]
+    assert bpy.ops.nextgenface.remove_photo(index=5) == {"CANCELLED"}
+
+
+def test_photos_of_one_person_become_one_head_with_a_camera_each(add_on, photo, tmp_path):
+    add_photos(photo("a"), photo("b"))
+    assert bpy.ops.nextgenface.reconstruct() == {"FINISHED"}
+    assert [collection.name for collection in bpy.data.collections] == ["Stand-in"]
+    built = bpy.data.collections["Stand-in"]
+    assert [item.name for item in built.objects if item.type == "CAMERA"] == ["Stand-in Camera", "Stand-in Camera 2"]
+    keys = bpy.data.objects["Stand-in Head"].data.shape_keys.key_blocks
+    assert (keys["Expression photo_0"].value, keys["Expression photo_1"].value) == (1.0, 0.0)
+    assert add_on.world.name == "Stand-in Light"
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["a"]
+
+
+def test_a_bad_photo_of_one_person_ends_the_job(add_on, photo):
+    before = snapshot(add_on)
+    add_photos(photo("fails"), photo("b"))
+    with pytest.raises(RuntimeError, match="No face was found"):
+        bpy.ops.nextgenface.reconstruct()
+    assert not bpy.data.collections
+    add_on.nextgenface.photo = ""
+    add_on.nextgenface.more_photos.clear()
+    assert snapshot(add_on) == before
+
+
+def test_different_people_are_built_one_after_the_other_and_bad_photos_skipped(add_on, photo, tmp_path):
+    add_photos(photo("anna"), photo("fails"), tmp_path / "missing.png", photo("zoe"), photo("dies"))
+    add_on.nextgenface.people = "SEVERAL"
+    assert bpy.ops.nextgenface.reconstruct() == {"FINISHED"}
+    assert sorted(path.name for path in (tmp_path / "results").iterdir()) == ["anna", "zoe"]
+    first, second = (bpy.data.collections[name] for name in ("Stand-in", "Stand-in.001"))
+    assert first.hide_render and first.hide_viewport, "both stand at the same place"
+    assert not second.hide_render
+    assert add_on.camera.name in second.objects
+    status = session.status
+    assert (status.phase, status.summary) == (Phase.DONE, "2 of 5 reconstructed")
+    assert Path(status.result).parent.name == "zoe"
+    skipped = [line for line in status.warnings if line.startswith("Skipped")]
+    assert [line.split(":")[0] for line in skipped] == ["Skipped fails.png", "Skipped missing.png", "Skipped dies.png"]
+    assert "Stand-in Head" not in status.in_the_way
+
+
+def test_different_people_of_whom_none_works_are_an_error(add_on, photo, tmp_path):
+    add_photos(photo("fails"), tmp_path / "missing.png")
+    add_on.nextgenface.people = "SEVERAL"
+    with pytest.raises(RuntimeError, match="0 of 2"):
+        bpy.ops.nextgenface.reconstruct()
+    assert session.status.phase is Phase.FAILED
+    assert not bpy.data.collections
 
 
 def test_one_undo_takes_everything_back(add_on, photo):

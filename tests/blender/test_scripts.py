@@ -56,6 +56,17 @@ def test_a_photo_becomes_a_blend(empty_file, photo, tmp_path):
     assert bpy.context.scene.render.engine == "CYCLES"
 
 
+@pytest.mark.parametrize(("options", "heads"), [((), 1), (("--different-people",), 2)])
+def test_several_photos_become_a_blend(empty_file, photo, tmp_path, options, heads):
+    blend = tmp_path / "out" / "face.blend"
+    done = run("reconstruct_in_blender.py", photo("a"), photo("b"), "-o", blend, *options)
+    assert done.returncode == 0, done.stderr
+    bpy.ops.wm.open_mainfile(filepath=str(blend))
+    assert sum(item.name.endswith(" Head") for item in bpy.data.objects) == heads
+    assert sum(item.type == "CAMERA" for item in bpy.data.objects) == 2
+    assert len(bpy.data.worlds) >= 2, "each photo's light is saved"
+
+
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [

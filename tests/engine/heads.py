@@ -42,13 +42,13 @@ class Portrait:
 
 @cache
 def portrait(size: int = 160, samples: int = 48) -> Portrait:
-    """A smiling head of some other shape and colour than the mean, lit from its left front; direct light only."""
+    """A smiling head of some other shape and colour than the mean, lit from its left front; light goes from skin to skin."""
     model = load_model("bundled")
     truth = _truth(model, front_camera(size))
     albedo, specular, roughness = statistical_maps(model, truth.reflectance)
     light = Light(truth.light).image(32)
     picture = render(
-        truth.vertices, model, albedo, specular, roughness, light, truth.camera, samples=samples, depth=1, seed=3
+        truth.vertices, model, albedo, specular, roughness, light, truth.camera, samples=samples, depth=3, seed=3
     )
     view = View(picture.image, skin_mask(model, truth.vertices, truth.camera), truth.camera)
     return Portrait(model, view, landmark_pixels(model, truth.vertices, truth.camera), truth)

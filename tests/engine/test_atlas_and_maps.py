@@ -14,18 +14,15 @@ cv2 = pytest.importorskip("cv2")
 import heads  # noqa: E402
 from nextgenface.engine.faces.model import PART_NAMES  # noqa: E402
 from nextgenface.engine.fit.atlas import make_atlas  # noqa: E402
-from nextgenface.engine.fit.correction import corrected, make_skin_mask  # noqa: E402
+from nextgenface.engine.fit.completion import continued  # noqa: E402
+from nextgenface.engine.fit.correction import Rendered, corrected, make_skin_mask  # noqa: E402
 from nextgenface.engine.fit.eyes import SIDES, find_eyeball  # noqa: E402
-from nextgenface.engine.fit.maps import (  # noqa: E402
-    FinishedMaps,
-    MapProblem,
-    SeenAtlas,
-    TexelPyramid,
-    continued,
-    resized_lit,
-)
+from nextgenface.engine.fit.lit_picture import resized_lit  # noqa: E402
+from nextgenface.engine.fit.map_view import MapView, SeenAtlas  # noqa: E402
+from nextgenface.engine.fit.maps import FinishedMaps, MapProblem  # noqa: E402
 from nextgenface.engine.fit.photometric import View  # noqa: E402
 from nextgenface.engine.fit.shading import Lit  # noqa: E402
+from nextgenface.engine.fit.texel_pyramid import TexelPyramid  # noqa: E402
 from nextgenface.engine.render.path import render  # noqa: E402
 from nextgenface.engine.reporter import SilentReporter  # noqa: E402
 from nextgenface.engine.scene.light import Light  # noqa: E402
@@ -60,7 +57,7 @@ def _problem(known, view: View) -> MapProblem:
     balls = {side: find_eyeball(known.model, vertices, side, camera, irises) for side in SIDES}
     settings = Settings(bands=heads.BANDS, texture_size=256, transfer_directions=32, stage3_iterations=4)
     eyes = np.zeros_like(view.weight)
-    return MapProblem(known.model, known.truth, view, eyes, balls, settings, SilentReporter())
+    return MapProblem([MapView(known.model, known.truth, view, eyes, balls, settings, SilentReporter())])
 
 
 # --- the atlas --------------------------------------------------------------------------------------------------------
@@ -172,7 +169,7 @@ def marked(known):
 
 
 def test_a_texel_gets_the_photos_colour_at_its_projection(known, marked, atlas):
-    seen = marked.look(atlas)
+    (seen,) = marked.look(atlas)
     points = atlas.interpolate(known.model, known.truth.vertices)
     expected = known.view.camera.project(points) / 160
     shown = seen.weight > 0
@@ -183,14 +180,14 @@ def test_a_texel_gets_the_photos_colour_at_its_projection(known, marked, atlas):
 
 def _cosine(known, problem, atlas, camera) -> np.ndarray:
     """(N,) between the texels' normals and their directions to the camera."""
-    normals = atlas.interpolate(known.model, problem.normals)
+    normals = atlas.interpolate(known.model, problem.views[0].normals)
     towards = camera.centre - atlas.interpolate(known.model, known.truth.vertices)
     return (normals * towards).sum(1) / np.linalg.norm(towards, axis=1) / np.linalg.norm(normals, axis=1)
 
 
 def test_hidden_texels_have_no_weight(known, problem, atlas):
     """Behind the head, turned away, inside the mouth, beyond the mask: nothing. In the middle of a cheek: all."""
-    weight = problem.look(atlas).weight
+    weight = problem.look(atlas)[0].weight
     points = atlas.interpolate(known.model, known.truth.vertices)
     assert (weight[points[:, 2] < 0] == 0).all()
     for part in ("mouth", "teeth_upper", "teeth_lower", "tongue"):
@@ -210,7 +207,7 @@ def test_what_the_nose_hides_has_no_weight(known, problem, atlas):
     """Seen from the side, a part of the far cheek faces the camera and yet is not in the picture."""
     turned = replace(known.view.camera, rotation=cv2.Rodrigues(np.array([0.0, 0.9, 0.0]))[0])
     everywhere = View(known.view.image, np.ones_like(known.view.weight), turned)
-    aside = _problem(known, everywhere).look(atlas)
+    (aside,) = _problem(known, everywhere).look(atlas)
     facing = (_cosine(known, problem, atlas, turned) > 0.3) & atlas.is_part("skin")
     shown = turned.project(atlas.interpolate(known.model, known.truth.vertices))
     framed = facing & (np.abs(shown - 80) < 79).all(1)
@@ -224,7 +221,9 @@ def test_the_pyramid_averages_what_it_trusts(problem, atlas):
     weight = (rng.random(len(atlas.rows)) > 0.5).astype(np.float32)
     colour = rng.random((len(atlas.rows), 3)).astype(np.float32)
     colour[weight == 0] = 1e3
-    pyramid = TexelPyramid(problem, SeenAtlas(atlas, colour, weight), _lit(SIZE))
+    pyramid = TexelPyramid(
+        problem.model, problem.reflectance, [SeenAtlas(atlas, colour, weight, np.ones_like(weight))], [_lit(SIZE)]
+    )
     texels = pyramid.at(SIZE // 2)
     fine = atlas.image(weight[:, None])[..., 0].reshape(SIZE // 2, 2, SIZE // 2, 2)
     skin = texels.skin.numpy() > 0
@@ -239,8 +238,8 @@ def test_the_pyramid_averages_what_it_trusts(problem, atlas):
 
 
 def test_at_its_own_size_the_pyramid_changes_nothing(problem, atlas):
-    seen = problem.look(atlas)
-    texels = TexelPyramid(problem, seen, _lit(SIZE)).at(SIZE)
+    (seen,) = problem.look(atlas)
+    texels = TexelPyramid(problem.model, problem.reflectance, [seen], [_lit(SIZE)]).at(SIZE)
     own = atlas.image(seen.colour)[texels.weight.numpy() > 0]
     np.testing.assert_allclose(texels.colour.numpy(), own, atol=1e-5)
 
@@ -265,15 +264,15 @@ def _rendered(known, maps: FinishedMaps) -> np.ndarray:
         light,
         truth.camera,
         samples=24,
-        depth=1,
+        depth=3,
     ).image
 
 
 def test_a_map_that_is_too_dark_comes_back(known, problem):
     truth, maps = _finished(known, 1.0), _finished(known, 0.8)
     for _ in range(2):
-        maps = corrected(maps, problem, _rendered(known, maps), known.view)
-    face = problem.look(make_atlas(known.model, 256))
+        maps = corrected(maps, problem, [Rendered(known.view, _rendered(known, maps))])
+    (face,) = problem.look(make_atlas(known.model, 256))
     seen = (face.weight > 0.5) & face.atlas.is_part("skin")
     ratio = face.atlas.at(maps.diffuse)[seen] / face.atlas.at(truth.diffuse)[seen]
     assert ratio.mean(0) == pytest.approx(1.0, abs=0.03)
@@ -284,12 +283,12 @@ def test_a_map_that_is_too_dark_comes_back(known, problem):
 
 def test_a_right_map_stays_and_other_parts_are_never_touched(known, problem):
     maps = _finished(known, 1.0)
-    result = corrected(maps, problem, _rendered(known, maps), known.view)
-    seen = problem.look(make_atlas(known.model, 256))
+    result = corrected(maps, problem, [Rendered(known.view, _rendered(known, maps))])
+    (seen,) = problem.look(make_atlas(known.model, 256))
     ratio = seen.atlas.at(result.diffuse / maps.diffuse)[seen.weight > 0.5]
     assert ratio == pytest.approx(1.0, abs=0.1)
     assert ratio.mean() == pytest.approx(1.0, abs=0.01)
-    dark = corrected(maps, problem, 0.5 * _rendered(known, maps), known.view)
+    dark = corrected(maps, problem, [Rendered(known.view, 0.5 * _rendered(known, maps))])
     other = make_skin_mask(known.model, 256) == 0
     assert other.sum() > 500
     assert np.array_equal(dark.diffuse[other], maps.diffuse[other])
@@ -304,4 +303,5 @@ def test_stage_3_as_a_whole_gives_maps_in_range(known, problem):
         assert np.isfinite(data).all()
         assert data.min() >= 0.0 and data.max() <= 1.0
     assert problem.losses[-1] < problem.losses[0]
-    assert 0.05 < maps.coverage.mean() < 0.9
+    assert 0.05 < maps.coverage[:, :, 0].mean() < 0.9
+    assert maps.coverage.sum(2) == pytest.approx(1.0, abs=1e-5)

@@ -7,7 +7,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the engine's packages")
 
-from nextgenface.engine.fit.lighting import LightPrior, solve_light, sphere_directions  # noqa: E402
+from nextgenface.engine.fit.lighting import (  # noqa: E402
+    LightPrior,
+    log_volume,
+    negative_log_exposure,
+    negative_log_white,
+    solve_light,
+    sphere_directions,
+)
 from nextgenface.engine.fit.shading import unshadowed  # noqa: E402
 from nextgenface.engine.scene.light import sh_basis  # noqa: E402
 
@@ -48,7 +55,7 @@ def test_without_evidence_the_light_is_white_smooth_and_before_the_face(towards)
     assert torch.allclose(found[:, 0], found[:, 2], atol=1e-5)
     assert found[4:].abs().max() < 1e-4
     front = unshadowed(torch.tensor([towards]), found)[0, 0]
-    assert float(front) == pytest.approx(1.15, abs=1e-3)
+    assert float(front) == pytest.approx(1.0, abs=1e-3)
     assert unshadowed(-torch.tensor([towards]), found)[0, 0] < front
 
 
@@ -88,3 +95,54 @@ def test_unshadowed_irradiance_matches_integration():
     cosine = (normals @ directions.T).clamp(min=0.0)
     integral = cosine @ (sh_basis(directions, 5) @ light) * (4.0 * torch.pi / 20000) / torch.pi
     assert torch.allclose(unshadowed(normals, light), integral, atol=5e-3)
+
+
+def test_a_brighter_light_is_as_likely_relative_to_its_own_level():
+    """Dark skin in bright light and light skin in dim light differ by the exposure alone."""
+    prior = LightPrior.neutral(4, FRONT)
+    light = prior.middle + 0.1 * torch.randn(16, 3, generator=torch.Generator().manual_seed(0))
+    one, double = prior.at(torch.tensor(1.0)), prior.at(torch.tensor(2.0))
+    assert float(one.negative_log(light)) > 0.1
+    assert float(double.negative_log(2.0 * light)) == pytest.approx(float(one.negative_log(light)), rel=1e-4)
+
+
+def test_the_typical_exposure_costs_nothing_and_half_or_double_cost_the_same():
+    def cost(level, albedo=0.25):
+        return float(negative_log_exposure(torch.tensor(level), torch.tensor(albedo)))
+
+    assert cost(1.15) == pytest.approx(0.0, abs=1e-9)
+    assert cost(2.3) == pytest.approx(cost(0.575), rel=1e-5) and cost(2.3) > 3.0
+    # A photo that is much too dark is unlikely, but not many times more so than one that is too dark.
+    assert cost(2.3 * 2) < 2.0 * cost(2.3)
+    # A camera gives darker skin more light, but not so much that it comes out as light as light skin.
+    assert cost(1.3, 0.1) < cost(1.0, 0.1) and cost(1.3, 0.1) < cost(2.6, 0.1)
+
+
+def test_the_whites_of_the_eyes_tell_the_level():
+    levels = torch.linspace(0.1, 2.0, 39)
+    assert float(levels[negative_log_white(levels, 0.4).argmin()]) == pytest.approx(0.4, abs=0.03)
+
+
+def test_the_volume_is_the_ratio_of_determinants():
+    bands = 3
+    prior = LightPrior.neutral(bands, FRONT)
+    design, weight = (
+        _design(sphere_directions(60), bands),
+        torch.rand(60, 3, generator=torch.Generator().manual_seed(1)),
+    )
+    gram = torch.zeros(27, 27, dtype=torch.float64)
+    for c in range(3):
+        rows = slice(9 * c, 9 * c + 9)
+        gram[rows, rows] = (design[c].T @ (weight[:, c : c + 1] * design[c])).double()
+    expected = 0.5 * (torch.logdet(prior.precision.double() + gram) - torch.logdet(prior.precision.double()))
+    assert float(log_volume(design, weight, prior)) == pytest.approx(float(expected), rel=1e-4)
+    assert float(log_volume(design, torch.zeros(60, 3), prior)) == pytest.approx(0.0, abs=1e-5)
+
+
+def test_the_whites_of_the_eyes_tint_the_expected_light():
+    tint = np.array([1.2, 1.0, 0.8])
+    light = LightPrior.neutral(4, FRONT, tint=tint).middle
+    front = unshadowed(FRONT[None], light)[0]
+    # Half way between neutral and what the eyes say, which are trusted alike; the brightness stays.
+    np.testing.assert_allclose((front / front.mean()).numpy(), (1.0 + tint) / 2.0, atol=0.03)
+    assert float(front.mean()) == pytest.approx(1.0, abs=0.02)

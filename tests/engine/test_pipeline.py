@@ -53,6 +53,7 @@ PICTURES = {
     "reconstruction_0.png": 4,
     "photo_0.png": 3,
     "skinMask_0.png": 1,
+    "coverageMap_0.png": 3,
 }
 OTHERS = {"mesh0.obj", "mesh0.mtl", "envMap_0.exr", "head.npz", "report.json", "result.json"}
 
@@ -296,7 +297,69 @@ def test_a_cancel_at_the_last_moment_leaves_no_folder(astronaut, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["whole"]
 
 
-def test_one_photo_at_a_time(astronaut, tmp_path):
-    with pytest.raises(PhotoError, match="2 photos"):
-        reconstruct([astronaut, astronaut], tmp_path / "out", LEAST, SilentReporter())
+# --- several photos of one person -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def mirrored(astronaut, tmp_path_factory) -> Path:
+    """Another photo of hers: mirrored, brighter, smaller and of another shape."""
+    picture = cv2.imread(str(astronaut))[:400, 40:460, ::1][:, ::-1]
+    path = tmp_path_factory.mktemp("photos") / "mirrored.png"
+    smaller = cv2.resize(picture, None, fx=0.8, fy=0.8, interpolation=cv2.INTER_AREA)
+    cv2.imwrite(str(path), np.clip(smaller * 1.1, 0, 255).astype(np.uint8))
+    return path
+
+
+@pytest.fixture(scope="module")
+def pair(astronaut, mirrored, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("pair")
+    more = {"fit_size": 192, "stage2_iterations": 24, "stage3_iterations": 20, "render_samples": 16}
+    settings = Settings.from_dict(LEAST.to_dict() | more)
+    reconstruct([astronaut, mirrored], folder, settings, SilentReporter())
+    return folder
+
+
+def test_two_photos_make_one_head_and_one_set_of_maps(pair, astronaut, mirrored):
+    numbered = {name.replace("0", "1") for name in (*PICTURES, *OTHERS) if "0" in name and "Map_0.png" not in name}
+    assert {path.name for path in pair.iterdir()} == PICTURES.keys() | OTHERS | numbered
+    result = Result.from_json((pair / "result.json").read_text("utf-8"))
+    assert [photo.photo for photo in result.photos] == ["photo_0.png", "photo_1.png"]
+    assert [photo.mesh for photo in result.photos] == ["mesh0.obj", "mesh1.obj"]
+    for photo, path in zip(result.photos, (astronaut, mirrored), strict=True):
+        assert (photo.height, photo.width) == _picture(path).shape[:2]
+        assert [name for name in (photo.light, photo.render, photo.mask) if not (pair / name).is_file()] == []
+    first, second = result.photos
+    # The mirrored photo shows the head from the other side.
+    turn = [np.arctan2(-photo.rotation[2][0], photo.rotation[2][2]) for photo in (first, second)]
+    assert turn[0] * turn[1] < 0.0
+    assert not np.array_equal(load_exr(pair / first.light), load_exr(pair / second.light))
+
+
+def test_the_report_has_each_photos_figures_and_their_mean(pair):
+    report = json.loads((pair / "report.json").read_text("utf-8"))
+    assert [photo["name"] for photo in report["photos"]] == ["astronaut.png", "mirrored.png"]
+    for one, each in (
+        ("reproduction_psnr_db", "reproduction_psnrs_db"),
+        ("landmark_error_percent", "landmark_errors_percent"),
+    ):
+        assert len(report[each]) == 2
+        assert report[one] == pytest.approx(np.mean(report[each]), abs=1e-5)
+    assert min(report["reproduction_psnrs_db"]) > 20
+
+
+@pytest.mark.parametrize("bad", ["no face", "no image", "missing"])
+def test_a_bad_photo_among_those_of_one_person_is_named_and_nothing_is_written(astronaut, tmp_path, bad):
+    other = tmp_path / "other one.png"
+    if bad == "no face":
+        cv2.imwrite(str(other), np.full((300, 300, 3), 120, np.uint8))
+    elif bad == "no image":
+        other.write_text("hello")
+    with pytest.raises(PhotoError, match=r"other one\.png") as caught:
+        reconstruct([astronaut, other], tmp_path / "out", LEAST, SilentReporter())
+    assert caught.value.remedy
     assert not (tmp_path / "out").exists()
+
+
+def test_no_photo_is_told(tmp_path):
+    with pytest.raises(PhotoError, match="No photo"):
+        reconstruct([], tmp_path / "out", LEAST, SilentReporter())

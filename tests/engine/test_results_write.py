@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -77,6 +78,20 @@ def test_all_files_are_there_under_their_names_and_the_description_leads_to_them
         assert name in NAMES
     assert json.loads((path.parent / result.report).read_text())["seconds"] == {"total": 1.0}
     assert "v 1.00000 1.00000 1.00000" in (path.parent / "mesh0.obj").read_text(), "without its expression"
+
+
+def test_each_photo_has_files_of_its_number_and_a_later_result_of_fewer_removes_them(tmp_path):
+    data = _data(tmp_path)
+    smiling = replace(data.photos[0], expression={"jawOpen": np.float32(1.0)}, mask=np.ones((30, 20), np.float32))
+    path = write_results(tmp_path / "out", replace(data, photos=(data.photos[0], smiling)))
+    own = {"photo_1.png", "reconstruction_1.png", "render_1.png", "envMap_1.exr", "skinMask_1.png", "mesh1.obj"}
+    assert {item.name for item in path.parent.iterdir()} == NAMES | own | {"mesh1.mtl"}
+    second = Result.from_json(path.read_text()).photos[1]
+    named = {second.photo, second.render, second.contact_sheet, second.light, second.mask, second.mesh}
+    assert named == own
+    assert "v 2.00000 2.00000 2.00000" in (path.parent / "mesh1.obj").read_text(), "without its own expression"
+    write_results(tmp_path / "out", data)
+    assert {item.name for item in path.parent.iterdir()} == NAMES
 
 
 @pytest.mark.parametrize("bits", [8, 16])

@@ -61,10 +61,9 @@ def test_the_error_is_what_it_says(model, photo, face, fitted):
     fixed = ~embedding.contour
     np.testing.assert_allclose(pixels[fixed], found.points[fixed], atol=0.02)
     height = np.linalg.norm(found.points[embedding.index == 10] - found.points[embedding.index == 152])
-    detected = face.points[embedding.index, :2]
-    for points, percent in ((found.seen, found.error_percent), (detected, found.raw_error_percent)):
-        away = np.linalg.norm(found.points - points, axis=1).mean()
-        assert 100 * away / height == pytest.approx(percent, rel=1e-5)
+    away = np.linalg.norm(found.points - found.seen, axis=1).mean()
+    assert 100 * away / height == pytest.approx(found.error_percent, rel=1e-5)
+    assert fitted.calibrated_error_percent == found.error_percent
     assert (found.camera.width, found.camera.height) == (photo.width, photo.height)
 
 
@@ -83,7 +82,7 @@ def test_the_detectors_habits_are_known_and_small(model, face, fitted):
     assert EmbeddedModel.of(model, "mediapipe").habits is not None, "run tools/calibrate_landmarks.py again"
     taken_off = np.linalg.norm(fitted.photos[0].seen - face.points[embedding.index, :2], axis=1) / face.height
     assert 0.002 < taken_off.mean() < 0.02
-    assert taken_off.max() < 0.06
+    assert taken_off.max() < 0.08
 
 
 def test_a_given_focal_length_is_kept(model, photo, face):

@@ -15,8 +15,8 @@ from nextgenface.engine.errors import Cancelled  # noqa: E402
 from nextgenface.engine.fit.head import DifferentiableCamera, DifferentiableHead  # noqa: E402
 from nextgenface.engine.fit.lighting import LightPrior  # noqa: E402
 from nextgenface.engine.fit.photometric import Samples  # noqa: E402
-from nextgenface.engine.fit.refine import Shape, ShapeProblem, face_height, openness  # noqa: E402
-from nextgenface.engine.fit.reflectance import ReflectanceProblem  # noqa: E402
+from nextgenface.engine.fit.refine import Posed, Shape, ShapeProblem, face_height, openness, shape_loss  # noqa: E402
+from nextgenface.engine.fit.reflectance import ReflectanceProblem, reflectance_loss  # noqa: E402
 from nextgenface.engine.fit.shading import unshadowed  # noqa: E402
 from nextgenface.engine.fit.stage2 import Observation, Stage2Result, fit_statistical, visible_samples  # noqa: E402
 from nextgenface.engine.fit.tracing import trace_transfer  # noqa: E402
@@ -35,13 +35,13 @@ def known() -> heads.Portrait:
 
 
 def _fit(known, identity, expression, settings=QUICK, reporter=None, shown=None) -> Stage2Result:
-    seen = Observation(known.view, known.points, identity, expression)
-
     def show(*given):
         if shown is not None:
             shown.append(given)
 
-    return fit_statistical(known.model, seen, settings, reporter or SilentReporter(), show)
+    seen = Observation(known.view, known.points, expression, show)
+    (result,) = fit_statistical(known.model, identity, [seen], settings, reporter or SilentReporter())
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def _picture(known, found: Stage2Result) -> np.ndarray:
     """The found head, path-traced as the known one was."""
     maps = heads.statistical_maps(known.model, found.reflectance)
     light = Light(found.light).image(32)
-    return render(found.vertices, known.model, *maps, light, found.camera, samples=48, depth=1, seed=3).image
+    return render(found.vertices, known.model, *maps, light, found.camera, samples=48, depth=3, seed=3).image
 
 
 def _on_the_face(known, values: torch.Tensor) -> np.ndarray:
@@ -255,8 +255,8 @@ def test_the_shapes_gradient_is_right(known, start, shape_problem, unknown, part
     camera = DifferentiableCamera.at(known.view.camera)
 
     def loss(value):
-        shape = Shape(value, expression) if unknown == "identity" else Shape(identity, value)
-        return shape_problem.loss(shape, camera)
+        shape = (value, expression) if unknown == "identity" else (identity, value)
+        return shape_loss([shape_problem], shape[0], [Posed(shape[1], camera)])
 
     place = identity if unknown == "identity" else expression
     direction = torch.nn.functional.normalize(
@@ -269,11 +269,15 @@ def test_the_shapes_gradient_is_right(known, start, shape_problem, unknown, part
 
 @pytest.mark.parametrize("index", range(7), ids=["tilt", "turn", "roll", "right", "up", "back", "zoom"])
 def test_the_poses_gradient_is_right(known, start, shape_problem, index):
-    shape = Shape(*(torch.from_numpy(value) for value in start))
+    identity, expression = (torch.from_numpy(value) for value in start)
     place = torch.tensor([0.01, -0.01, 0.01, 0.05, -0.05, 0.1, 0.005])
     direction = torch.eye(7)[index]
     step = 1e-2 if 3 <= index < 6 else 1e-3
-    exact, numeric = _slopes(lambda value: shape_problem.loss(shape, _pose(known, value)), place, direction, step)
+
+    def loss(value):
+        return shape_loss([shape_problem], identity, [Posed(expression, _pose(known, value))])
+
+    exact, numeric = _slopes(loss, place, direction, step)
     assert abs(exact) > 1.0
     assert exact == pytest.approx(numeric, rel=0.03)
 
@@ -290,10 +294,10 @@ def test_the_skins_gradient_is_right_though_the_light_follows(known, reflectance
 
     def loss(value):
         reflectance = replace(skin, **(first | {name: value}))
-        light = problem._light(reflectance, problem.weight)
+        light = problem.best_light(reflectance, problem.weight)
         # Where light would be negative it is held back, and the theorem does not hold.
         assert (problem.prior.directions @ light).min() > 0.0
-        return problem.loss(reflectance, light, problem.weight)
+        return reflectance_loss([problem], reflectance, [light], [problem.weight])
 
     direction = torch.zeros_like(first[name])
     direction[index] = 1.0

@@ -37,6 +37,7 @@ def _texels(size: int = 32, seed: int = 0, truth: torch.Tensor | None = None) ->
         seen=torch.arange(flat),
         colour=torch.zeros(flat, 3),
         lit=lit,
+        share=torch.ones(flat),
         diffuse=torch.full((size, size, 3), 0.4) + 0.02 * torch.rand(size, size, 3, generator=generator),
         specular=torch.full((size, size), 0.4),
         roughness=torch.full((size, size), 0.45),
@@ -97,6 +98,40 @@ def test_symmetry_takes_a_one_sided_shadow_out():
     assert abs(left[1]) < 0.25 * abs(left[0])
 
 
+def _found_with(truth: torch.Tensor, **weights: float) -> torch.Tensor:
+    """The maps' change that stage 3 finds of ``truth`` with these settings and no other regulariser of the diffuse map."""
+    none = {f"diffuse_{kind}_weight": 0.0 for kind in ("symmetry", "consistency", "smoothness")}
+    texels = _texels(truth=truth)
+    settings = Settings(stage3_iterations=200, **{**none, **weights})
+    return stage3.refine_maps(lambda size: texels, 32, settings, lambda *_: None)[0].change
+
+
+def test_consistency_holds_the_maps_near_stage_2s():
+    """The stronger, the less of a change that the photo asks for is made, of brightness and of colour."""
+    truth = torch.zeros(5, 32, 32)
+    truth[:3] = torch.tensor([0.5, 0.3, 0.1])[:, None, None]
+    made, tinted = [], []
+    for weight in (0.0, 10.0, 100.0):
+        found = _found_with(truth, diffuse_consistency_weight=weight)[:3].mean((1, 2))
+        made.append(float(found.mean()))
+        tinted.append(float(found[0] - found[2]))
+    assert made[0] == pytest.approx(0.3, abs=0.03) and tinted[0] == pytest.approx(0.4, abs=0.04)
+    assert made[2] < 0.8 * made[1] < 0.8 * made[0]
+    assert tinted[2] < 0.6 * tinted[0]
+
+
+def test_smoothness_takes_noise_out_and_leaves_slow_changes():
+    noise = 0.3 * torch.randn(5, 32, 32, generator=torch.Generator().manual_seed(7))
+    slow = 0.3 * torch.linspace(-1, 1, 32).expand(5, 32, 32)
+    truth = torch.zeros(5, 32, 32)
+    truth[:3] = (noise + slow)[:3]
+    rough, even = (_found_with(truth, diffuse_smoothness_weight=weight)[:3] for weight in (0.0, 10000.0))
+    left = [float((found[:, :, 1:] - found[:, :, :-1]).std()) for found in (rough, even)]
+    assert left[1] < 0.5 * left[0]
+    ramp = even.mean((0, 1))
+    assert float(ramp[-8:].mean() - ramp[:8].mean()) > 0.7 * 0.45
+
+
 def test_each_regulariser_is_zero_where_it_should_be_and_not_elsewhere():
     texels = _texels()
     flat, ramp = torch.full((5, 32, 32), 0.3), torch.linspace(-1, 1, 32).expand(5, 32, 32)
@@ -118,7 +153,7 @@ def test_texels_without_evidence_follow_their_neighbours_and_their_mirror():
     texels = _texels(truth=truth)
     texels.weight[:, 22:] = 0.0
     seen = torch.nonzero(texels.weight.reshape(-1) > 0)[:, 0]
-    texels = replace(texels, seen=seen, colour=texels.colour[seen], lit=texels.lit.at(seen))
+    texels = replace(texels, seen=seen, colour=texels.colour[seen], lit=texels.lit.at(seen), share=texels.share[seen])
     settings = Settings(stage3_iterations=300)
     maps, _ = stage3.refine_maps(lambda size: texels, 32, settings, lambda *_: None)
     assert maps.change[:3, :, 24:].mean() > 0.15

@@ -60,7 +60,7 @@ def test_a_failure_is_a_sentence_a_remedy_and_a_log_with_exit_code_1(tmp_path, p
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("given", ["missing", "folder"])
+@pytest.mark.parametrize("given", ["missing.png", "folder"])
 def test_a_photo_that_is_no_file_is_told(tmp_path, capsys, given):
     (tmp_path / "folder").mkdir()
     assert main(["-i", str(tmp_path / given), "-o", str(tmp_path / "out")]) == FAILED
@@ -214,6 +214,99 @@ def test_the_blend_is_made_from_the_result(tmp_path, photo, capsys, monkeypatch)
     assert main(["-i", photo("good"), "-o", str(tmp_path / "out"), "--blend", str(target)]) == OK
     assert target.read_text() == "new"
     assert f"Written: {target}" in capsys.readouterr().out
+
+
+# --- several photos and several people -------------------------------------------------------------------------------
+
+
+def _said(folder: Path) -> dict:
+    return json.loads((folder / "result.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("flag", ["--shared-identity", "--sharedIdentity"])
+def test_photos_of_one_person_make_one_result(tmp_path, photo, flag):
+    arguments = ["-i", photo("good"), photo("better"), "-o", str(tmp_path / "out"), flag]
+    assert main(arguments) == OK
+    assert len(_said(tmp_path / "out")["photos"]) == 2
+    assert not (tmp_path / "out" / "good").exists()
+
+
+@posix
+def test_a_bad_photo_of_one_person_leaves_nothing(tmp_path, photo, capsys):
+    arguments = ["-i", photo("fails"), photo("good"), "-o", str(tmp_path / "out"), "--shared-identity"]
+    assert main(arguments) == FAILED
+    assert "No face was found in 'fails.png'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@posix
+def test_a_folder_of_people_has_a_result_each_and_a_summary(tmp_path, capsys):
+    folder = tmp_path / "people"
+    (folder / "deeper").mkdir(parents=True)
+    # One fails, one takes the worker with it; the others are not harmed.
+    for name in ("anna.png", "dies.png", "fails.png", "zoe.jpg", "notes.txt", ".hidden.png"):
+        (folder / name).write_bytes(b"photo")
+    assert main(["-i", str(folder), "-o", str(tmp_path / "out")]) == FAILED
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["anna", "zoe"]
+    assert [len(_said(tmp_path / "out" / name)["photos"]) for name in ("anna", "zoe")] == [1, 1]
+    shown = capsys.readouterr()
+    assert "2 of 4 reconstructed." in shown.out
+    skipped = [line for line in shown.out.splitlines() if line.startswith("Skipped")]
+    assert [Path(line.split(": ")[0].removeprefix("Skipped ")).name for line in skipped] == ["dies.png", "fails.png"]
+    assert "No face was found" in skipped[1]
+    assert "3 of 4: fails.png" in shown.err
+
+
+def test_different_people_in_a_row_all_good_end_with_0(tmp_path, photo, capsys):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "GOOD.png").write_bytes(b"photo")
+    assert main(["-i", photo("good"), str(other / "GOOD.png"), "-o", str(tmp_path / "out")]) == OK
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["GOOD-2", "good"]
+    assert "2 of 2 reconstructed." in capsys.readouterr().out
+
+
+def test_a_folder_with_one_photo_is_still_a_folder(tmp_path, photo):
+    folder = tmp_path / "people"
+    folder.mkdir()
+    (folder / "anna.png").write_bytes(b"photo")
+    assert main(["-i", str(folder), "-o", str(tmp_path / "out")]) == OK
+    assert (tmp_path / "out" / "anna" / "result.json").is_file()
+    assert main(["-i", str(folder), "-o", str(tmp_path / "one"), "--shared-identity"]) == OK
+    assert (tmp_path / "one" / "result.json").is_file()
+
+
+def test_of_several_people_each_gets_a_blend(tmp_path, photo, capsys, monkeypatch):
+    monkeypatch.setattr(blend, "find_builder", lambda given: _fake_builder(tmp_path, GOOD))
+    arguments = [
+        "-i",
+        photo("anna"),
+        photo("zoe"),
+        "-o",
+        str(tmp_path / "out"),
+        "--blend",
+        str(tmp_path / "face.blend"),
+    ]
+    assert main(arguments) == OK
+    assert [(tmp_path / "out" / name / "face.blend").is_file() for name in ("anna", "zoe")] == [True, True]
+    assert not (tmp_path / "face.blend").exists()
+
+
+@posix
+def test_a_cancel_ends_the_whole_row(tmp_path, photo):
+    code = f"import sys; sys.path.insert(0, {str(TESTS)!r}); import stand_in_engine as s; sys.exit(s.engine('cli').main(sys.argv[1:]))"
+    arguments = ["-i", photo("good"), photo("slow"), photo("zoe"), "-o", str(tmp_path / "out"), "--json"]
+    process = subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True)
+    line = {}
+    while line.get("kind") != "done":
+        line = json.loads(process.stdout.readline())
+    while line.get("stage") != "stage2":
+        line = json.loads(process.stdout.readline())
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=30)
+    assert process.returncode == CANCELLED
+    assert json.loads(rest.splitlines()[-1])["kind"] == "job_cancelled"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good"]
 
 
 # --- the console ------------------------------------------------------------------------------------------------------

@@ -95,9 +95,11 @@ def face_points(size):
     for eye, x in ((RIGHT_EYE, 0.38), (LEFT_EYE, 0.62)):
         ring(eye, (x * size, 0.42 * size), (0.06 * size, 0.03 * size))
     ring(INNER_LIPS, (half, 0.7 * size), (0.08 * size, 0.03 * size))
-    # From the subject's right temple over the brows to the left one.
-    brows = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300)
-    points[list(brows)] = np.stack([np.linspace(0.25, 0.75, 10) * size, np.full(10, 0.36 * size)], -1)
+    # From the subject's right temple over the brows to the left one, and back along their lower edges.
+    upper = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300)
+    lower = (46, 53, 52, 65, 55, 285, 295, 282, 283, 276)
+    for brows, height in ((upper, 0.36), (lower, 0.38)):
+        points[list(brows)] = np.stack([np.linspace(0.25, 0.75, 10) * size, np.full(10, height * size)], -1)
     return points
 
 
@@ -132,6 +134,38 @@ def test_highlights_and_black_do_not_count():
     assert mask[102:108, 97:103].max() < 0.05
     assert mask[122:124, 72:74].max() < 0.3
     assert mask[115, 130] > 0.9
+
+
+def test_trust_falls_smoothly_towards_what_is_blown_out():
+    """From nearly clipped to clipped in one channel: less and less, and nothing at the end."""
+    crop = a_crop(TONES["medium"])
+    reds = np.array([0.88, 0.93, 0.95, 0.96, 0.97, 0.985, 1.0])
+    for number, red in enumerate(reds):
+        crop.linear[100:120, 50 + 14 * number : 64 + 14 * number] = srgb_to_linear(np.uint8(255 * red * np.ones(3)))
+        crop.linear[100:120, 50 + 14 * number : 64 + 14 * number, 1:] *= (0.6, 0.5)
+    mask = skin_mask(crop, face_points(200))
+    trust = np.array([mask[110, 57 + 14 * number] for number in range(len(reds))])
+    assert trust[0] > 0.9 and trust[-1] < 0.02 and trust[-2] < 0.02
+    assert (np.diff(trust) <= 1e-3).all()
+    assert ((trust > 0.1) & (trust < 0.9)).sum() >= 2, "no step"
+
+
+def test_thick_brows_count():
+    """The detector's points lie inside a thick brow."""
+    crop = a_crop(TONES["light"])
+    crop.linear[69:76, 60:90] = srgb_to_linear(np.array([60, 45, 35], np.uint8))
+    mask = skin_mask(crop, face_points(200))
+    assert mask[70:76, 64:86].min() > 0.6
+
+
+def test_raised_brows_count_and_hair_that_comes_from_outside_does_not():
+    crop = a_crop(TONES["light"])
+    hair = srgb_to_linear(np.array([60, 45, 35], np.uint8))
+    crop.linear[54:62, 62:90] = hair
+    crop.linear[20:62, 110:124] = hair
+    mask = skin_mask(crop, face_points(200))
+    assert mask[56:60, 66:86].min() > 0.6
+    assert mask[30:60, 113:121].max() < 0.35
 
 
 def test_a_fringe_does_not_count_and_a_beard_does():

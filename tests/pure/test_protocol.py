@@ -105,6 +105,17 @@ def test_a_result_comes_back_from_its_text():
     assert Result.from_json(_result().to_json()) == _result()
 
 
+def test_photos_of_one_person_keep_their_order_and_a_result_from_before_meshes_had_names_still_loads():
+    one = _result().photos[0]
+    several = dataclasses.replace(
+        _result(), photos=[dataclasses.replace(one, mesh=f"mesh{n}.obj", width=100 + n) for n in range(3)]
+    )
+    assert Result.from_json(several.to_json()) == several
+    older = _result().to_json().replace('   "mesh": "",\n', "")
+    assert older.count('"mesh"') == 1
+    assert Result.from_json(older) == _result()
+
+
 @pytest.mark.parametrize(
     "text",
     [

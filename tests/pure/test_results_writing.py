@@ -25,7 +25,8 @@ def _write(output, **files):
 
 
 def _earlier(output):
-    _write(output, result__json='{"mesh": "mesh.obj", "photos": [{"photo": "photo_1.png"}]}', mesh__obj="old")
+    result = '{"mesh": "mesh.obj", "photos": [{"photo": "photo_1.png", "mesh": "mesh1.obj"}]}'
+    _write(output, result__json=result, mesh__obj="old", mesh1__obj="old", mesh1__mtl="old")
     (output / "photo_1.png").write_text("old photo")
     (output / "mine.txt").write_text("not ours")
     return _content(output)

@@ -21,6 +21,7 @@ from nextgenface.engine.protocol import (
     JobCancelled,
     Progress,
     Ready,
+    Result,
     StartJob,
     decode,
     encode,
@@ -77,6 +78,19 @@ def test_prints_do_not_disturb_the_messages_where_there_can_be_no_log(tmp_path, 
     process.stdin.close()
     assert process.wait(PATIENCE) == 0
     process.stdout.close()
+
+
+def test_one_job_is_one_person_in_all_its_photos(worker, tmp_path):
+    photos = [tmp_path / name for name in ("good.png", "left.png", "right.png")]
+    for photo in photos:
+        photo.write_bytes(b"photo")
+    done = wait_for_end(worker, worker.start_job(photos, tmp_path / "out", {}))[-1]
+    assert isinstance(done, Done)
+    assert len(Result.from_json(Path(done.result).read_text("utf-8")).photos) == 3
+    photos[2].unlink()
+    failed = wait_for_end(worker, worker.start_job(photos, tmp_path / "again", {}))[-1]
+    assert "right.png" in failed.message
+    assert not (tmp_path / "again").exists()
 
 
 def test_a_line_that_is_no_message_is_answered_and_survived(tmp_path, scratch):

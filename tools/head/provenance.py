@@ -62,11 +62,12 @@ this table. All others are cited from memory of the publications named and have 
 
 ## MediaPipe's habits
 
-`habits_bundled_mediapipe.npz` (`python tools/calibrate_landmarks.py`) is what MediaPipe 0.10.21 errs by on this head: 800 heads drawn from
+`habits_bundled_mediapipe.npz` (`python tools/calibrate_landmarks.py`) is what MediaPipe 0.10.21 errs by on this head: 9000 heads drawn from
 the model, with random expression, skin, light, lens and pose, are rendered and looked at, and each point's error (x, y and depth, in
-units of the face's height) is fitted by a quadratic of the direction that the head looks in. `places` are the embedded points on the
-mean head that it was learned for; a head with others does not use it. It holds nothing but figures that we measured on renders of
-our own, and is CC0 too.
+units of the face's height) is fitted by a cubic of the direction that the head looks in, its nearness, and the identity and expression
+coefficients: `terms`, `gains`, and `turning`, by which gains change with the direction. `places` are the embedded points on the mean head
+that it was learned for; a head with others does not use it. It holds nothing but figures that we measured on renders of our own, and
+is CC0 too.
 """
 
 

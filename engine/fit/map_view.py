@@ -1,0 +1,158 @@
+"""One photo, from which maps are read: what it shows at every texel, how it is lit, and what hides the skin in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..faces.model import FaceModel
+from ..render.geometry import TracedScene
+from ..render.transfer import camera_visibility
+from ..reporter import Reporter
+from ..settings import Settings
+from .atlas import Atlas, make_atlas
+from .blending import Band, standing
+from .eyes import SIDES, Eyeball
+from .fill import pad
+from .head import DifferentiableHead
+from .lit_picture import packed_lit, resized_lit, unpack_lit
+from .photometric import View, sample_image
+from .shading import Lit
+from .stage2 import Stage2Result
+from .stage3 import Texels
+from .tracing import trace_bounce, trace_transfer
+from .trust import REGIONS, skin_trust
+
+FloatImage = NDArray[np.float32]
+
+# Shading is smooth, so it is traced for fewer texels than the maps have.
+SHADING_SIZE = 512
+LEAST_COSINE, FULL_COSINE = 0.2, 0.55
+
+
+@dataclass
+class SeenAtlas:
+    """An atlas and what one photo shows at each of its N texels: ``colour`` (N, 3) linear, ``weight`` (N,) trust,
+    ``cosine`` (N,) between normal and direction to the camera.
+    """
+
+    atlas: Atlas
+    colour: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    cosine: NDArray[np.float32]
+
+    def weight_image(self) -> FloatImage:
+        """(S, S) of ``weight``."""
+        return self.atlas.image(self.weight[:, None])[:, :, 0]
+
+    def standing(self, band: Band) -> FloatImage:
+        """(S, S) what this photo's word counts against other photos' in a band of detail."""
+        return standing(self.weight_image(), self.atlas.image(self.cosine[:, None])[:, :, 0], band)
+
+
+@dataclass
+class MapView:
+    """One photo, from which maps are read.
+
+    Attributes:
+        found: its expression, camera and light. detail: the photo at its finest, with the weights of skin.
+        eyes: the same picture's weights of the open eyes (H, W). eyeballs: side -> where it looks.
+        trust: (T, T) in [0, 1], 0 where the photo shows something before the skin; shown: (S, S, 3) what it shows at the
+            fitted texels; share: (S, S) of their detail, against other photos. All three are found by `MapProblem.run`.
+    """
+
+    model: FaceModel
+    found: Stage2Result
+    detail: View
+    eyes: FloatImage
+    eyeballs: dict[str, Eyeball]
+    settings: Settings
+    reporter: Reporter
+    trust: FloatImage = field(default_factory=lambda: np.ones((1, 1), np.float32))
+    shown: FloatImage = field(default_factory=lambda: np.zeros((1, 1, 3), np.float32))
+    share: FloatImage = field(default_factory=lambda: np.ones((1, 1), np.float32))
+
+    def __post_init__(self) -> None:
+        self.vertices = self.found.vertices
+        self.scene = TracedScene(self.vertices, self.model.triangles)
+        head = DifferentiableHead(self.model)
+        self.normals = head.vertex_normals(torch.from_numpy(self.vertices)).numpy()
+
+    def look(self, atlas: Atlas) -> SeenAtlas:
+        """What the photo shows at the texels of ``atlas``."""
+        points = atlas.interpolate(self.model, self.vertices)
+        normals = _normalised(atlas.interpolate(self.model, self.normals))
+        camera = self.detail.camera
+        towards = _normalised(camera.centre.astype(np.float32) - points)
+        cosine = (normals * towards).sum(1)
+        visible = np.zeros(len(points), np.float32)
+        facing = np.flatnonzero(cosine > LEAST_COSINE)
+        visible[facing] = camera_visibility(self.scene, camera.centre, points[facing], normals[facing])
+        pixel = torch.from_numpy(camera.project(points).astype(np.float32))
+        colour = self.photo_at(atlas)
+        masks = np.stack([self.detail.weight, self.eyes], 2)
+        trust = sample_image(torch.from_numpy(masks), pixel).numpy()
+        is_eye = atlas.is_part(SIDES[0]) | atlas.is_part(SIDES[1])
+        skin = trust[:, 0] * atlas.sample(self.trust[:, :, None])[:, 0]
+        trusted = np.where(is_eye, trust[:, 1], np.where(atlas.is_part("skin"), skin, 0.0))
+        ramp = np.clip((cosine - LEAST_COSINE) / (FULL_COSINE - LEAST_COSINE), 0.0, 1.0)
+        return SeenAtlas(atlas, colour, (visible * ramp * trusted).astype(np.float32), cosine.astype(np.float32))
+
+    def photo_at(self, atlas: Atlas) -> NDArray[np.float32]:
+        """(N, 3) linear radiance of the photo where the texels project."""
+        pixel = self.detail.camera.project(atlas.interpolate(self.model, self.vertices)).astype(np.float32)
+        return np.asarray(sample_image(torch.from_numpy(self.detail.image), torch.from_numpy(pixel)).numpy())
+
+    def judge(self, texels: Texels) -> None:
+        """Find out where this photo, which ``texels`` are of, shows something before the skin."""
+        atlas = make_atlas(self.model, texels.size)
+        masks = atlas.image(atlas.interpolate(self.model, np.stack([self.model.regions[name] for name in REGIONS], 1)))
+        self.trust = skin_trust(texels, {name: masks[:, :, number] for number, name in enumerate(REGIONS)})
+
+    def shade(self) -> Lit:
+        """Shading of `SHADING_SIZE` squared texels, row by row: traced where the camera sees them, continued elsewhere."""
+        atlas = make_atlas(self.model, min(SHADING_SIZE, self.settings.texture_size))
+        points = atlas.interpolate(self.model, self.vertices)
+        normals = _normalised(atlas.interpolate(self.model, self.normals))
+        centre = self.detail.camera.centre
+        towards = _normalised(centre.astype(np.float32) - points)
+        facing = np.flatnonzero((normals * towards).sum(1) > 0.0)
+        kept = facing[camera_visibility(self.scene, centre, points[facing], normals[facing])]
+        seed, check = self.settings.seed, self.reporter.check
+        bounce = trace_bounce(self.scene, torch.from_numpy(self.normals), self.settings, seed, check).numpy()
+        with torch.no_grad():
+            skin = self.found.reflectance.moderate().albedo().numpy()
+        bounced, albedo = (torch.from_numpy(atlas.interpolate(self.model, v)[kept]) for v in (bounce, skin))
+        transfer = trace_transfer(
+            self.scene,
+            torch.from_numpy(points[kept]),
+            torch.from_numpy(normals[kept]),
+            centre,
+            self.settings,
+            seed,
+            check,
+            bounced,
+        )
+        lit = transfer.lit(torch.from_numpy(self.found.light)).settled(albedo)
+        channels = packed_lit(lit).numpy()
+        picture = np.zeros((atlas.size, atlas.size, channels.shape[1]), np.float32)
+        known = np.zeros((atlas.size, atlas.size), bool)
+        picture[atlas.rows[kept], atlas.columns[kept]] = channels
+        known[atlas.rows[kept], atlas.columns[kept]] = True
+        return unpack_lit(pad(picture, known), len(lit.nodes), lit.nodes)
+
+    def eye_sight(self, side: str, seen: SeenAtlas, shading: Lit) -> tuple[FloatImage, FloatImage, FloatImage]:
+        """What the photo shows of an eye at N texels: share of the iris's angle (N,), albedo (N, 3), weight (N,)."""
+        atlas, ball = seen.atlas, self.eyeballs[side]
+        chosen = atlas.is_part(side)
+        light = resized_lit(shading, atlas.size).diffuse.reshape(atlas.size, atlas.size, 3).numpy()
+        albedo = np.clip(seen.colour / np.maximum(atlas.at(light), 0.05), 0.0, 1.0)[chosen]
+        angle = ball.angle(atlas.interpolate(self.model, self.vertices)[chosen]) / ball.iris_angle
+        return angle, albedo, seen.weight[chosen]
+
+
+def _normalised(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9), np.float32)

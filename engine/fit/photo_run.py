@@ -1,0 +1,155 @@
+"""What belongs to one photo of a reconstruction, stage after stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..faces.model import FaceModel
+from ..render.path import render
+from ..reporter import Reporter
+from ..results.data import PhotoData
+from ..scene.colour import linear_to_srgb
+from ..scene.light import Light
+from ..settings import Settings
+from .eyes import SIDES, find_eyeball
+from .map_view import MapView
+from .maps import FinishedMaps
+from .photometric import View
+from .prepare import PreparedPhoto, photo_camera, uncropped
+from .preview import StatisticalPreview, over
+from .stage1 import PhotoFit
+from .stage2 import Observation, Stage2Result
+from .whites import light_on_whites
+
+FloatImage = NDArray[np.float32]
+
+PATH_DEPTH = 4
+OVERLAY_SHARE = 0.75
+PANEL_SIZE = 1024
+# MediaPipe's points at the centres of both irises.
+IRISES = (468, 473)
+
+
+@dataclass
+class PhotoRun:
+    """One photo on its way through the stages."""
+
+    model: FaceModel
+    prepared: PreparedPhoto
+    settings: Settings
+    reporter: Reporter
+
+    def observation(self, first: PhotoFit) -> Observation:
+        """What stage 2 starts from, after stage 1 found ``first``."""
+        crop = self.prepared.crop
+        view = View(crop.linear, self.prepared.mask, crop.camera(first.camera))
+        points = crop.from_photo(first.seen.astype(np.float32))
+        irises = crop.from_photo(self.prepared.face.points[list(IRISES)])[:, :2]
+        show = StatisticalPreview(self.model, view, irises, self.settings, self.reporter)
+        detail = self.prepared.detail
+        white = light_on_whites(detail.linear, self.prepared.detail_eyes, detail.from_photo(self.prepared.face.points))
+        return Observation(view, points, first.expression.astype(np.float32), show, white)
+
+    def view(self, second: Stage2Result) -> View:
+        """The photo's crop, seen by the camera that stage 2 found."""
+        return View(self.prepared.crop.linear, self.prepared.mask, second.camera)
+
+    def map_view(self, second: Stage2Result) -> MapView:
+        """What the maps are read from."""
+        prepared = self.prepared
+        camera = prepared.detail.camera(photo_camera(second.camera, prepared.crop, prepared.photo))
+        irises = prepared.detail.from_photo(prepared.face.points[list(IRISES)])[:, :2]
+        balls = {side: find_eyeball(self.model, second.vertices, side, camera, irises) for side in SIDES}
+        detail = View(prepared.detail.linear, prepared.detail_mask, camera)
+        return MapView(self.model, second, detail, prepared.detail_eyes, balls, self.settings, self.reporter)
+
+    def pixel_mm(self, second: Stage2Result) -> float:
+        """Side on the face of what the maps see as one pixel: the photo's, or the detail picture's if that is larger."""
+        own = photo_camera(second.camera, self.prepared.crop, self.prepared.photo)
+        cameras = own, self.prepared.detail.camera(own)
+        return max(float(np.linalg.norm(camera.centre)) / camera.focal_px for camera in cameras)
+
+    def render(self, maps: FinishedMaps, second: Stage2Result, view: View, samples: int) -> FloatImage:
+        """(H, W, 4) linear path-traced picture of ``view`` with its coverage."""
+        found = render(
+            second.vertices,
+            self.model,
+            maps.diffuse,
+            maps.specular,
+            maps.roughness,
+            self.environment(second),
+            view.camera,
+            samples=samples,
+            depth=PATH_DEPTH,
+            seed=self.settings.seed,
+            between_passes=self.reporter.check,
+            normal_map=maps.normal,
+        )
+        return np.dstack([found.image, found.coverage]).astype(np.float32)
+
+    def environment(self, second: Stage2Result) -> FloatImage:
+        """(h, 2 h, 3) the light as the picture that is written, rendered with, and shown in Blender."""
+        return Light(second.light).image(self.settings.environment_height)
+
+    def reproduction(self, picture: FloatImage, second: Stage2Result, maps: FinishedMaps) -> float:
+        """dB against the photo's own pixels: an enlarged crop is smoother than any photo, so its render says too much."""
+        crop, photo = self.prepared.crop, self.prepared.photo
+        if crop.scale <= 1.0:
+            return psnr(picture[:, :, :3], crop.linear, self.prepared.mask)
+        left, top = int(crop.left), int(crop.top)
+        width, height = round(crop.width / crop.scale), round(crop.height / crop.scale)
+        window = slice(top, min(photo.height, top + height)), slice(left, min(photo.width, left + width))
+        seen = photo.linear[window]
+        mask = uncropped(self.prepared.mask, crop, photo)[window]
+        camera = photo_camera(second.camera, crop, photo).cropped(left, top, seen.shape[1], seen.shape[0], 1.0)
+        found = self.render(maps, second, View(seen, mask, camera), self.settings.render_samples)
+        return psnr(found[:, :, :3], seen, mask)
+
+    def collected(
+        self, second: Stage2Result, maps: FinishedMaps, picture: FloatImage, shading: FloatImage
+    ) -> PhotoData:
+        """What is written of the photo: ``picture`` and ``shading`` (H, W, 4) are renders of its crop."""
+        crop, photo = self.prepared.crop, self.prepared.photo
+        weights = {
+            name: float(weight)
+            for name, weight in zip(self.model.expression_names, second.expression, strict=True)
+            if weight > 1e-4
+        }
+        return PhotoData(
+            source=photo.path,
+            picture=photo.encoded,
+            camera=photo_camera(second.camera, crop, photo),
+            expression=weights,
+            environment=self.environment(second),
+            render=picture,
+            mask=uncropped(self.prepared.mask, crop, photo),
+            panels={
+                "Input": crop.linear,
+                "Overlay": over(picture, crop.linear, OVERLAY_SHARE),
+                "Reconstruction": picture[:, :, :3],
+                "Shading": shading[:, :, :3] / max(1.0, float(np.quantile(shading[:, :, :3], 0.998))),
+                "Diffuse": _panel(maps.diffuse),
+                "Specular": _panel(maps.specular),
+                "Roughness": _panel(maps.roughness),
+                "Coverage": _panel(maps.coverage),
+            }
+            | ({} if maps.normal is None else {"Normals": _panel(maps.normal)}),
+        )
+
+
+def psnr(picture: FloatImage, photo: FloatImage, mask: FloatImage) -> float:
+    """Peak signal-to-noise ratio, dB, of the sRGB values (H, W, 3; given linear) where ``mask`` (H, W) is over one half."""
+    inside = mask > 0.5
+    error = linear_to_srgb(np.clip(picture, 0, 1))[inside] - linear_to_srgb(np.clip(photo, 0, 1))[inside]
+    return float(-10.0 * np.log10(max(1e-10, float((error**2).mean()))))
+
+
+def _panel(image: FloatImage) -> FloatImage:
+    """A square map as the contact sheet needs it, no larger than `PANEL_SIZE`."""
+    if len(image) <= PANEL_SIZE:
+        return image
+    return np.asarray(cv2.resize(image, (PANEL_SIZE, PANEL_SIZE), interpolation=cv2.INTER_AREA), np.float32)

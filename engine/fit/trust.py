@@ -1,0 +1,175 @@
+"""Which texels show something else than skin: hair, spectacles, a hand, teeth, reflections.
+
+Stage 2 knows the face's own skin and light, so what covers the skin is what neither explains: much darker or brighter,
+or of another colour. Skin has spots of its own; what lies before it is larger, or longer, than they are. Whole regions
+are judged, because the inside of a strand or a lens need not stand out where its outline does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .fill import smooth
+from .stage3 import Texels
+
+FloatImage = NDArray[np.float32]
+BoolImage = NDArray[np.bool_]
+
+# Radiance as a share of the face's mean below which differences fade: noise and stray light have a say there.
+DARK_SHARE = 0.12
+# Deviations of the logarithm of luminance from stage 2's: darker and brighter than bare skin, and darker where hair is
+# a part of the face or lashes and folds throw shadows.
+DARKER, BRIGHTER = 0.3, 0.28
+DARKER_BY_REGION: Mapping[str, float] = {"brows": 1.0, "beard": 0.8, "lips": 0.2, "eyelids": 0.9, "eye_sockets": 0.3}
+# Hair grows on both sides: where the mirror side is seen without, so much of the allowance goes.
+HAIR, ONE_SIDED = ("brows", "beard"), 1.0
+# What counts as hair there: a darkness, and the blur as a share of the map's side over which the sides are compared.
+HAIRY, SIDES_BLUR = 0.4, 0.02
+# And where the head shadows itself: nostrils and folds are deeper than the model's.
+DARKER_IN_SHADOW = 0.3
+# The model's own brows, beard and lips may be darker than the person's.
+BRIGHTER_BY_REGION: Mapping[str, float] = {"brows": 0.3, "beard": 0.1, "lips": 0.1, "eyelids": 0.3}
+# The same of colour (log R/G and log B/G together), in which the face's own spread counts as well.
+TINTED = 0.15
+TINTED_BY_REGION: Mapping[str, float] = {"brows": 0.15, "beard": 0.1, "lips": 0.15, "eyelids": 0.3}
+# How far, as shares of the map's side, people's brows and lids may lie from where stage 2 has put the model's.
+MISPLACED: Mapping[str, float] = {"brows": 0.04, "eyelids": 0.015}
+# The model's masks that `skin_trust` needs.
+REGIONS = tuple(sorted({*DARKER_BY_REGION, *BRIGHTER_BY_REGION, *TINTED_BY_REGION}))
+# Deviations from which a texel is surely not skin, and down to which the region around such texels is not.
+SURE, DOUBTFUL = 3.0, 1.6
+# Shares of the map's side: spots up to this long are skin's own; doubt reaches so far from what is sure; and edges,
+# where both mix, are as wide as this.
+SPOT, REACH, EDGE = 0.06, 0.05, 0.003
+NOISE = 0.002
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+
+def skin_trust(texels: Texels, regions: Mapping[str, FloatImage]) -> FloatImage:
+    """(S, S) in [0, 1]: 0 where the photo shows something that lies before the skin; 1 elsewhere and where it shows
+    nothing.
+
+    ``regions`` are the model's soft masks (S, S) of `REGIONS`.
+    """
+    seen = texels.weight.numpy() > 0.0
+    if not seen.any():
+        return np.ones(seen.shape, np.float32)
+    away = deviations(texels, regions)
+    sure, doubtful = (away > SURE) & seen, (away > DOUBTFUL) & seen
+    covered = _grown_into(_larger_than_spots(sure, doubtful), doubtful)
+    edge = max(1.0, EDGE * texels.size)
+    covered = cv2.dilate(covered.astype(np.uint8), _disc(edge)).astype(np.float32)
+    return np.asarray(1.0 - np.clip(2.0 * cv2.GaussianBlur(covered, (0, 0), edge), 0.0, 1.0), np.float32)
+
+
+def deviations(texels: Texels, regions: Mapping[str, FloatImage]) -> FloatImage:
+    """(S, S) standardised distance of what the photo shows from stage 2's skin and light; 0 where it shows nothing."""
+    weight = texels.weight.numpy()
+    expected = _expected(texels)
+    difference = smooth(_log_ratio(texels, expected), weight, max(0.5, NOISE * texels.size))
+    luminance = difference @ _LUMINANCE
+    tint = np.stack([difference[:, :, 0] - difference[:, :, 1], difference[:, :, 2] - difference[:, :, 1]], 2)
+    luminance = luminance - _trend(luminance, weight, DARKER)
+    tint = tint - np.stack([_trend(tint[:, :, channel], weight, TINTED) for channel in range(2)], 2)
+    spread = _grown(regions)
+    allowed = {name: share * spread[name] for name, share in DARKER_BY_REGION.items()}
+    other = _hairless_mirror(luminance, weight)
+    for name in HAIR:
+        allowed[name] = allowed[name] * (1.0 - ONE_SIDED * other)
+    darker = DARKER + sum(allowed.values())
+    darker = darker + DARKER_IN_SHADOW * _shadow(texels, expected)
+    brighter = BRIGHTER + sum(share * regions[name] for name, share in BRIGHTER_BY_REGION.items())
+    by_light = luminance / np.where(luminance < 0.0, darker, brighter)
+    usual = max(TINTED, 1.5 * float(np.median(np.abs(tint)[weight > 0.5]))) if (weight > 0.5).any() else TINTED
+    # Make-up lies around the eyes; brows have the colour of hair only where they are.
+    painted = {**regions, "eyelids": spread["eyelids"]}
+    tinted = usual + sum(share * painted[name] for name, share in TINTED_BY_REGION.items())
+    away = np.sqrt(by_light**2 + (tint**2).sum(2) / tinted**2)
+    return np.asarray(np.where(weight > 0.0, away, 0.0), np.float32)
+
+
+def _grown(regions: Mapping[str, FloatImage]) -> dict[str, FloatImage]:
+    """``regions`` with those of `MISPLACED` spread by so much."""
+    return {
+        name: np.asarray(cv2.dilate(mask, _disc(MISPLACED[name] * len(mask))), np.float32)
+        if name in MISPLACED
+        else mask
+        for name, mask in regions.items()
+    }
+
+
+def _expected(texels: Texels) -> Tensor:
+    """(M, 3) linear radiance of the seen texels by stage 2's skin and light."""
+    values = (texels.at_seen(value) for value in (texels.diffuse, texels.specular, texels.roughness))
+    albedo, specular, roughness = values
+    return (albedo * texels.body + texels.lit.specular(specular, roughness)).clamp(min=0.0)
+
+
+def _log_ratio(texels: Texels, expected: Tensor) -> FloatImage:
+    """(S, S, 3) log of what the photo shows over what is expected, 0 where it shows nothing."""
+    dark = DARK_SHARE * float(expected.mean())
+    return np.asarray(texels.image(torch.log((texels.colour + dark) / (expected + dark))).numpy())
+
+
+def _hairless_mirror(luminance: FloatImage, weight: FloatImage) -> FloatImage:
+    """(S, S) in [0, 1]: how surely the photo shows the mirror side, and there no hair."""
+    blur = max(0.5, SIDES_BLUR * len(weight))
+    darkness = smooth(-luminance[:, :, None], weight, blur)[:, :, 0]
+    bare = np.clip(1.0 - darkness / HAIRY, 0.0, 1.0) * np.minimum(1.0, cv2.GaussianBlur(weight, (0, 0), blur))
+    return np.asarray(np.flip(bare, 1), np.float32)
+
+
+def _shadow(texels: Texels, expected: Tensor) -> FloatImage:
+    """(S, S) in [0, 1]: 1 where no light is expected, 0 where as much as on the average."""
+    light = expected.mean(1, keepdim=True) / expected.mean()
+    return np.asarray(texels.image(1.0 - light.clamp(max=1.0)).numpy()[:, :, 0])
+
+
+def _trend(values: FloatImage, weight: FloatImage, width: float) -> FloatImage:
+    """(S, S) the quadric over the map that fits ``values`` robustly: light that stage 2 missed is no reason to doubt.
+
+    Iterated weighted least squares with Geman and McClure's weights, from zero; a ridge keeps it flat where little is
+    seen.
+    """
+    size = len(values)
+    step = max(1, size // 128)
+    place = (np.arange(size, dtype=np.float32) + 0.5) / size * 2.0 - 1.0
+    x, y = np.meshgrid(place, place)
+    basis = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], 2)
+    rows, columns = np.nonzero(weight[::step, ::step] > 0.0)
+    rows, columns = rows * step, columns * step
+    part = basis[rows, columns].astype(np.float64)
+    found, trust = values[rows, columns], weight[rows, columns]
+    ridge = np.diag([0.0] + [0.02 * len(part)] * 5) + 1e-9 * np.eye(6)
+    result = np.zeros(6)
+    for _ in range(6):
+        robust = trust / (1.0 + ((found - part @ result) / (2.0 * width)) ** 2) ** 2
+        normal = (part * robust[:, None]).T
+        result = np.linalg.solve(normal @ part + ridge, normal @ found)
+    return np.asarray(basis @ result, np.float32)
+
+
+def _larger_than_spots(sure: BoolImage, doubtful: BoolImage) -> BoolImage:
+    """``sure`` without the regions of ``doubtful`` texels around it that are no longer than a spot of the skin."""
+    joined = cv2.dilate((sure | doubtful).astype(np.uint8), _disc(1.0))
+    _, label, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    longer = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(1) > SPOT * len(sure)
+    return np.asarray(sure & longer[label])
+
+
+def _grown_into(sure: BoolImage, doubtful: BoolImage) -> BoolImage:
+    """``sure`` and what is ``doubtful``, joined to it, and within `REACH` of it."""
+    _, label = cv2.connectedComponents((sure | doubtful).astype(np.uint8), connectivity=8)
+    near = cv2.distanceTransform((~sure).astype(np.uint8), cv2.DIST_L2, 5) < REACH * len(sure)
+    return np.asarray(sure | (near & doubtful & np.isin(label, np.unique(label[sure]))))
+
+
+def _disc(radius: float) -> NDArray[np.uint8]:
+    size = 2 * max(1, round(radius)) + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)
