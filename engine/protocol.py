@@ -217,6 +217,8 @@ class Result:
 
     ``coverage`` names an 8-bit PNG (Non-Color) as large as the maps that says where their texels come from: red the
     photos, green the mirror side of the face, blue the model; the three add up to 255.
+
+    ``normal`` names the normal map, and is empty where the fit made none.
     """
 
     version: int = RESULT_VERSION
@@ -227,6 +229,7 @@ class Result:
     specular: str = ""
     roughness: str = ""
     coverage: str = ""
+    normal: str = ""
     mesh: str = ""
     report: str = "report.json"
     photos: list[PhotoResult] = field(default_factory=list)

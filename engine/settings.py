@@ -73,6 +73,9 @@ class Settings:
         1.0, "Pull of the roughness map towards stage 2's", low=0.0, high=1e6
     )
     roughness_smoothness_weight: float = _setting(1.0, "Smoothness of the roughness map", low=0.0, high=1e6)
+    normal_weight: float = _setting(
+        1.0, "How readily fine detail is taken for relief and not for colour; 0: no normal map", low=0.0, high=10.0
+    )
     preview_every: int = _setting(20, "Steps between two preview pictures; 0: none", low=0, high=10000)
     seed: int = _setting(0, "Seed of everything random", low=0, high=2**31 - 1)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Builds the skin: one Principled BSDF fed by the diffuse, specular and roughness maps."""
+"""Builds the skin: one Principled BSDF fed by the diffuse, specular, roughness and normal maps."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ MAPS = {
     "Diffuse": ("diffuse", SRGB, "Base Color"),
     "Specular": ("specular", DATA, "Specular IOR Level"),
     "Roughness": ("roughness", DATA, "Roughness"),
+    "Normals": ("normal", DATA, "Normal"),
 }
 
 
@@ -39,7 +40,7 @@ def build_skin(label: str, result: Result, folder: Path, store: ImageStore) -> b
             image = store.load(folder / file_name, f"{label} {title}", colour_space)
             node = _add_texture(tree, frame, title, image, row)
             tree.links.new(uv_map.outputs["UV"], node.inputs["Vector"])
-            tree.links.new(node.outputs["Color"], shader.inputs[socket])
+            tree.links.new(_as_input(tree, frame, node, socket), shader.inputs[socket])
     return material
 
 
@@ -52,6 +53,19 @@ def _add_shader(tree: bpy.types.NodeTree) -> bpy.types.Node:
     output.location = (320, 200)
     tree.links.new(shader.outputs["BSDF"], output.inputs["Surface"])
     return shader
+
+
+def _as_input(
+    tree: bpy.types.NodeTree, frame: bpy.types.Node, texture: bpy.types.Node, socket: str
+) -> bpy.types.NodeSocket:
+    """What goes into the shader's ``socket``: the texture's colour, or the normal that it stands for."""
+    if socket != "Normal":
+        return texture.outputs["Color"]
+    node = tree.nodes.new("ShaderNodeNormalMap")
+    node.name, node.space, node.uv_map, node.parent = "Normal Map", "TANGENT", FACE_UV, frame
+    node.location = (texture.location.x + 250, texture.location.y)
+    tree.links.new(texture.outputs["Color"], node.inputs["Color"])
+    return node.outputs["Normal"]
 
 
 def _add_texture(

@@ -54,7 +54,7 @@ def corrected(maps: FinishedMaps, problem: MapProblem, rendered: Sequence[Render
     factor = np.exp(cv2.resize(slow, (size, size), interpolation=cv2.INTER_LINEAR))
     skin = make_skin_mask(problem.model, size)[:, :, None]
     diffuse = np.clip(maps.diffuse * (factor * skin + 1.0 - skin), 0.0, 1.0).astype(np.float32)
-    return FinishedMaps(diffuse, maps.specular, maps.roughness, maps.coverage)
+    return replace(maps, diffuse=diffuse)
 
 
 def make_skin_mask(model: FaceModel, size: int) -> FloatImage:

@@ -26,8 +26,8 @@ def push_pull(values: FloatImage, weight: FloatImage) -> FloatImage:
         gap = (1.0 - weight)[:, :, None]
         return np.asarray(values * weight[:, :, None] + mean * gap, np.float32)
     half = ((width + 1) // 2, (height + 1) // 2)
-    mass = _shrink(weight, half)
-    moment = _shrink(values * weight[:, :, None], half)
+    mass = shrink(weight, half)
+    moment = shrink(values * weight[:, :, None], half)
     coarse_values = moment / np.maximum(mass, 1e-6)[:, :, None]
     coarse = push_pull(coarse_values, np.minimum(1.0, 4.0 * mass).astype(np.float32))
     filled = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).reshape(values.shape)
@@ -40,9 +40,13 @@ def push_pull(values: FloatImage, weight: FloatImage) -> FloatImage:
     return np.asarray(filled, np.float32)
 
 
-def _shrink(image: FloatImage, size: tuple[int, int]) -> FloatImage:
-    smaller = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(smaller.reshape(size[1], size[0], *image.shape[2:]), np.float32)
+def shrink(image: FloatImage, size: tuple[int, int]) -> FloatImage:
+    """(h, w, ...) of (H, W, ...) by averages over areas; ``size`` is (w, h)."""
+    # OpenCV's area filter takes up to four channels at once for most sizes.
+    channels = image.reshape(*image.shape[:2], -1)
+    parts = [channels[:, :, first : first + 4] for first in range(0, channels.shape[2], 4)]
+    small = [cv2.resize(part, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1) for part in parts]
+    return np.asarray(np.concatenate(small, 2).reshape(size[1], size[0], *image.shape[2:]), np.float32)
 
 
 def smooth(values: FloatImage, weight: FloatImage, deviation: float) -> FloatImage:

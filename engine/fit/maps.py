@@ -5,7 +5,7 @@ filling.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -38,13 +38,15 @@ INNER_SPECULAR, INNER_ROUGHNESS = 0.4, 0.35
 class FinishedMaps:
     """Square maps of S texels, row 0 at the top. ``diffuse`` (S, S, 3) linear Rec. 709; ``specular``, ``roughness`` (S, S):
     IOR level and roughness; ``coverage`` (C, C, 3), maybe of fewer texels: the shares of the photos, the mirror side and
-    the model (see `completion.source_shares`). All in [0, 1].
+    the model (see `completion.source_shares`); ``normal`` (S, S, 3): normal map as `scene.tangents` has it, or None. All
+    in [0, 1].
     """
 
     diffuse: FloatImage
     specular: FloatImage
     roughness: FloatImage
     coverage: FloatImage
+    normal: FloatImage | None = None
 
 
 @dataclass
@@ -89,6 +91,10 @@ class MapProblem:
     def look(self, atlas: Atlas) -> list[SeenAtlas]:
         """What each photo shows at the texels of ``atlas``."""
         return [view.look(atlas) for view in self.views]
+
+    def most_detailed(self) -> int:
+        """Number of the photo that gives the maps most of their detail, after `run`."""
+        return int(np.argmax([view.share.sum() for view in self.views]))
 
     def _judge_skin(self, atlas: Atlas, shading: list[Lit]) -> None:
         """Each photo is judged by itself: hair lies over another place in every one."""
@@ -139,7 +145,7 @@ class MapProblem:
             maps.specular[where], maps.roughness[where] = INNER_SPECULAR, INNER_ROUGHNESS
         channels = np.dstack([maps.diffuse, maps.specular, maps.roughness])
         padded = pad(channels, atlas.known)
-        return FinishedMaps(padded[:, :, :3], padded[:, :, 3], padded[:, :, 4], maps.coverage)
+        return replace(maps, diffuse=padded[:, :, :3], specular=padded[:, :, 3], roughness=padded[:, :, 4])
 
     def _find_eyes(self, seen: list[SeenAtlas], shading: list[Lit]) -> None:
         """Their colours from all photos, and the gaze of the photo that shows them best: a map has one."""

@@ -67,6 +67,12 @@ class PhotoRun:
         detail = View(prepared.detail.linear, prepared.detail_mask, camera)
         return MapView(self.model, second, detail, prepared.detail_eyes, balls, self.settings, self.reporter)
 
+    def pixel_mm(self, second: Stage2Result) -> float:
+        """Side on the face of what the maps see as one pixel: the photo's, or the detail picture's if that is larger."""
+        own = photo_camera(second.camera, self.prepared.crop, self.prepared.photo)
+        cameras = own, self.prepared.detail.camera(own)
+        return max(float(np.linalg.norm(camera.centre)) / camera.focal_px for camera in cameras)
+
     def render(self, maps: FinishedMaps, second: Stage2Result, view: View, samples: int) -> FloatImage:
         """(H, W, 4) linear path-traced picture of ``view`` with its coverage."""
         found = render(
@@ -81,6 +87,7 @@ class PhotoRun:
             depth=PATH_DEPTH,
             seed=self.settings.seed,
             between_passes=self.reporter.check,
+            normal_map=maps.normal,
         )
         return np.dstack([found.image, found.coverage]).astype(np.float32)
 
@@ -129,7 +136,8 @@ class PhotoRun:
                 "Specular": _panel(maps.specular),
                 "Roughness": _panel(maps.roughness),
                 "Coverage": _panel(maps.coverage),
-            },
+            }
+            | ({} if maps.normal is None else {"Normals": _panel(maps.normal)}),
         )
 
 

@@ -17,6 +17,7 @@ from .atlas import make_atlas
 from .clock import Clock
 from .correction import Rendered, corrected
 from .maps import FinishedMaps, MapProblem
+from .normals import with_normals
 from .observations import observe
 from .photo_run import PhotoRun
 from .prepare import PreparedPhoto
@@ -55,9 +56,7 @@ class Run:
         with self.clock.stage("stage2"):
             second = self._stage2(first)
         with self.clock.stage("stage3"):
-            views = [photo.map_view(found) for photo, found in zip(self.photos, second, strict=True)]
-            problem = MapProblem(views)
-            maps = problem.run()
+            problem, maps = self._maps(second)
         with self.clock.stage("textures"):
             maps = sharpened(self._correct(maps, problem, second), problem)
         with self.clock.stage("render"):
@@ -71,6 +70,12 @@ class Run:
     def _stage2(self, first: Stage1Result) -> list[Stage2Result]:
         seen = [photo.observation(found) for photo, found in zip(self.photos, first.photos, strict=True)]
         return fit_statistical(self.model, first.identity.astype(np.float32), seen, self.settings, self.reporter)
+
+    def _maps(self, second: list[Stage2Result]) -> tuple[MapProblem, FinishedMaps]:
+        problem = MapProblem([photo.map_view(found) for photo, found in zip(self.photos, second, strict=True)])
+        maps = problem.run()
+        number = problem.most_detailed()
+        return problem, with_normals(maps, problem.views[number], self.photos[number].pixel_mm(second[number]))
 
     def _correct(self, maps: FinishedMaps, problem: MapProblem, second: list[Stage2Result]) -> FinishedMaps:
         count = len(self.photos)
@@ -130,6 +135,7 @@ class Run:
             specular=maps.specular,
             roughness=maps.roughness,
             coverage=maps.coverage,
+            normal=maps.normal,
             photos=tuple(photos),
             report=report,
         )

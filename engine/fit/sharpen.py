@@ -6,6 +6,8 @@ detail. Done in bands of rows: time grows with the texels, memory hardly.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +29,12 @@ def sharpened(maps: FinishedMaps, problem: MapProblem) -> FinishedMaps:
     size = problem.settings.texture_size
     if size == len(maps.diffuse):
         return maps
-    large = FinishedMaps(
-        np.empty((size, size, 3), np.float32),
-        np.empty((size, size), np.float32),
-        np.empty((size, size), np.float32),
-        maps.coverage,
+    large = replace(
+        maps,
+        diffuse=np.empty((size, size, 3), np.float32),
+        specular=np.empty((size, size), np.float32),
+        roughness=np.empty((size, size), np.float32),
+        normal=None if maps.normal is None else np.empty((size, size, 3), np.float32),
     )
     for rows, atlas in atlas_bands(problem.model, size):
         problem.reporter.check()
@@ -40,6 +43,8 @@ def sharpened(maps: FinishedMaps, problem: MapProblem) -> FinishedMaps:
         large.diffuse[rows] = np.clip(diffuse, 0.0, 1.0)
         large.specular[rows] = enlarged_rows(maps.specular, size, rows)
         large.roughness[rows] = enlarged_rows(maps.roughness, size, rows)
+        if maps.normal is not None and large.normal is not None:
+            large.normal[rows] = _unit(enlarged_rows(maps.normal, size, rows))
         problem.paint_eyes(large, atlas)
     return large
 
@@ -54,6 +59,12 @@ def enlarged_rows(image: FloatImage, size: int, rows: slice) -> FloatImage:
     x, y = np.meshgrid(across, down)
     found = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found, np.float32)
+
+
+def _unit(normal: FloatImage) -> FloatImage:
+    """(h, w, 3) ``normal``, a normal map in [0, 1], with vectors of length 1."""
+    vector = 2.0 * normal - 1.0
+    return np.asarray(0.5 + 0.5 * vector / np.linalg.norm(vector, axis=2, keepdims=True), np.float32)
 
 
 def _detail(maps: FinishedMaps, problem: MapProblem, atlas: Atlas, rows: slice) -> FloatImage:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ..faces.topology import split_at_seams
 from ..scene.light import Light, mitsuba_envmap
-from .skin_bsdf import skin_description
+from ..scene.tangents import vertex_tangents
+from .skin_bsdf import TANGENT, TANGENT_SIGN, skin_description
 from .transfer import nothing
 from .variant import activate
 
@@ -79,6 +80,7 @@ def render(
     seed: int = 0,
     normals: NDArray[Any] | None = None,
     between_passes: Callable[[], None] = nothing,
+    normal_map: NDArray[Any] | None = None,
 ) -> Rendering:
     """Path-trace a head with the skin of `scene.material`. The same seed gives the same picture.
 
@@ -95,14 +97,16 @@ def render(
         seed: of the random numbers.
         normals: (V, 3) unit shading normals; default: `vertex_normals`.
         between_passes: called now and then; may raise to end the work.
+        normal_map: (h, w, 3) in [0, 1], as `scene.tangents` has it; None: smooth skin.
     """
     import mitsuba as mi
 
     activate()
+    skin = skin_description(diffuse, specular, roughness, normal_map)
     scene = mi.load_dict(
         {
             "type": "scene",
-            "head": make_mesh(vertices, surface, skin_description(diffuse, specular, roughness), normals),
+            "head": make_mesh(vertices, surface, skin, normals),
             "light": mitsuba_envmap(light.image(LIGHT_HEIGHT) if isinstance(light, Light) else light),
         }
     )
@@ -126,7 +130,9 @@ def _passes(samples: int, pixels: int) -> list[int]:
 def make_mesh(
     vertices: NDArray[Any], surface: Surface, skin: dict[str, Any], normals: NDArray[Any] | None = None
 ) -> Any:
-    """A ``mitsuba.Mesh`` with UVs, smooth normals and the BSDF described by ``skin``; arguments as in `render`."""
+    """A ``mitsuba.Mesh`` with UVs, smooth normals, the BSDF described by ``skin`` and the tangents that its normal map
+    needs; arguments as in `render`.
+    """
     import mitsuba as mi
 
     split = split_at_seams(surface.triangles, surface.triangle_uv)
@@ -134,13 +140,25 @@ def make_mesh(
     properties = mi.Properties()
     properties["bsdf"] = mi.load_dict(skin)
     mesh = mi.Mesh("head", len(split.source), len(split.triangles), properties, True, True)
+    positions, directions = (np.asarray(values, np.float32)[split.source] for values in (vertices, normals))
+    if "normal" in skin:
+        tangents = vertex_tangents(positions, directions, split.uv, split.triangles)
+        _add_attribute(mesh, TANGENT, tangents[:, :3])
+        _add_attribute(mesh, TANGENT_SIGN, tangents[:, 3:])
     parameters = mi.traverse(mesh)
-    parameters["vertex_positions"] = mi.Float(np.asarray(vertices, np.float32)[split.source].ravel())
-    parameters["vertex_normals"] = mi.Float(np.asarray(normals, np.float32)[split.source].ravel())
+    parameters["vertex_positions"] = mi.Float(positions.ravel())
+    parameters["vertex_normals"] = mi.Float(directions.ravel())
     parameters["vertex_texcoords"] = mi.Float(mitsuba_uv(split.uv).ravel())
     parameters["faces"] = mi.UInt32(split.triangles.ravel().astype(np.uint32))
     parameters.update()
     return mesh
+
+
+def _add_attribute(mesh: Any, name: str, values: FloatArray) -> None:
+    """Give every vertex of ``mesh`` its row of ``values`` (S, C)."""
+    import mitsuba as mi
+
+    mesh.add_attribute(name, values.shape[1], mi.Float(values.ravel()))
 
 
 def mitsuba_uv(uv: FloatArray) -> FloatArray:

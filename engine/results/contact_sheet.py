@@ -10,7 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-TITLES = ("Input", "Overlay", "Reconstruction", "Shading", "Diffuse", "Specular", "Roughness", "Coverage")
+TITLES = (
+    "Input",
+    "Overlay",
+    "Reconstruction",
+    "Shading",
+    "Diffuse",
+    "Specular",
+    "Roughness",
+    "Coverage",
+    "Normals",
+)
 _BACKGROUND = (34, 34, 36)
 _PANEL = (24, 24, 26)
 _TEXT = (222, 222, 222)

@@ -74,8 +74,8 @@ class PhotoData:
         panels: title -> picture, of the contact sheet, in the order of display. `contact_sheet.TITLES` are the usual
             ones.
         mask: (H, W) in [0, 1] of ``picture``'s size: where the fit looked at skin; None: not written.
-        data_panels: titles of panels that are data in [0, 1] and not light (specular, roughness, coverage): shown without the
-            sRGB curve.
+        data_panels: titles of panels that are data in [0, 1] and not light (specular, roughness, coverage, normals): shown
+            without the sRGB curve.
     """
 
     source: Path
@@ -85,7 +85,7 @@ class PhotoData:
     environment: FloatArray
     render: NDArray[Any]
     panels: Mapping[str, NDArray[Any]]
-    data_panels: tuple[str, ...] = ("Specular", "Roughness", "Coverage")
+    data_panels: tuple[str, ...] = ("Specular", "Roughness", "Coverage", "Normals")
     mask: FloatArray | None = None
 
 
@@ -102,9 +102,11 @@ class ResultData:
         roughness: (T, T) in [0, 1]; stored as data.
         photos: at least one.
         report: content of ``report.json`` (see `report.build_report`).
-        bits: 8 or 16 per channel of the three maps.
+        bits: 8 or 16 per channel of the diffuse, specular and roughness maps.
         coverage: (C, C, 3) in [0, 1], maybe of fewer texels than the maps: how much of a texel comes from the photos,
             from the mirror side and from the model; None: not written.
+        normal: (T, T, 3) normal map in [0, 1], (0.5, 0.5, 1) is flat; always stored with 16 bits, because 8 show as steps
+            in highlights. None: there is none.
     """
 
     name: str
@@ -117,3 +119,4 @@ class ResultData:
     report: dict[str, Any] = field(default_factory=dict)
     bits: int = 8
     coverage: FloatArray | None = None
+    normal: FloatArray | None = None

@@ -37,7 +37,7 @@ def write_obj(path: Path, head: HeadData, vertices: FloatArray, maps: dict[str, 
         path: the .obj file; the .mtl gets the same stem.
         head: topology and UVs (``uv_face`` is written).
         vertices: (V, 3) mm, for instance with an expression.
-        maps: "diffuse", "specular", "roughness" -> file names beside the .obj; others may be absent.
+        maps: "diffuse", "specular", "roughness", "normal" -> file names beside the .obj; others may be absent.
     """
     texture, corner = np.unique(head.uv_face.reshape(-1, 2), axis=0, return_inverse=True)
     lines = ["# Millimetres, y up, z out of the face", f"mtllib {path.stem}.mtl", "o head"]
@@ -59,8 +59,10 @@ def _faces(quads: IntArray, corners: IntArray) -> Iterable[str]:
 
 
 def _material(maps: dict[str, str]) -> str:
-    """Kd, Ks and the PBR extension that Blender and others read (map_Pr). The maps cover all parts, eyes and teeth too."""
+    """Kd, Ks and the PBR extension that Blender and others read (map_Pr, norm). The maps cover all parts, eyes and teeth
+    too.
+    """
     lines = [f"newmtl {_MATERIAL}", "Kd 1.0 1.0 1.0", "Ks 0.5 0.5 0.5", "d 1.0", "illum 2"]
-    keys = {"map_Kd": "diffuse", "map_Ks": "specular", "map_Pr": "roughness"}
+    keys = {"map_Kd": "diffuse", "map_Ks": "specular", "map_Pr": "roughness", "norm": "normal"}
     lines += [f"{key} {maps[kind]}" for key, kind in keys.items() if maps.get(kind)]
     return "\n".join(lines) + "\n"

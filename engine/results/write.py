@@ -18,7 +18,7 @@ from .png import write_png
 from .writing import RESULT_NAME, ResultFolder
 
 DIFFUSE, SPECULAR, ROUGHNESS = "diffuseMap_0.png", "specularMap_0.png", "roughnessMap_0.png"
-COVERAGE = "coverageMap_0.png"
+COVERAGE, NORMAL = "coverageMap_0.png", "normalMap_0.png"
 HEAD, REPORT = "head.npz", "report.json"
 
 
@@ -35,7 +35,7 @@ def write_results(folder: Path, data: ResultData, reporter: Reporter | None = No
     with ResultFolder(folder) as output:
         write_head(output.path / HEAD, data.head)
         _write_maps(output.path, data, told)
-        maps = {"diffuse": DIFFUSE, "specular": SPECULAR, "roughness": ROUGHNESS}
+        maps = {"diffuse": DIFFUSE, "specular": SPECULAR, "roughness": ROUGHNESS, "normal": _normal_name(data)}
         photos: list[PhotoResult] = []
         for number, photo in enumerate(data.photos):
             told.check()
@@ -44,6 +44,10 @@ def write_results(folder: Path, data: ResultData, reporter: Reporter | None = No
         _write_descriptions(output.path, data, photos)
         told.check()
     return folder / RESULT_NAME
+
+
+def _normal_name(data: ResultData) -> str:
+    return "" if data.normal is None else NORMAL
 
 
 def _mesh_name(number: int) -> str:
@@ -58,6 +62,9 @@ def _write_maps(path: Path, data: ResultData, reporter: Reporter) -> None:
     reporter.check()
     if data.coverage is not None:
         save_data(path / COVERAGE, resized(quantised(data.coverage), len(data.diffuse)))
+    if data.normal is not None:
+        save_data(path / NORMAL, data.normal, 16)
+        reporter.check()
 
 
 def _write_photo(path: Path, number: int, photo: PhotoData, reporter: Reporter) -> PhotoResult:
@@ -112,6 +119,7 @@ def _write_descriptions(path: Path, data: ResultData, photos: list[PhotoResult])
         roughness=ROUGHNESS,
         mesh=_mesh_name(0),
         coverage=COVERAGE if data.coverage is not None else "",
+        normal=_normal_name(data),
         report=REPORT,
         photos=photos,
     )

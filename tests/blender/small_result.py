@@ -86,6 +86,7 @@ def make_result(folder: Path, photos: list[PhotoResult] | None = None, name: str
     save_picture(folder / "diffuseMap_0.png", np.full((8, 8, 3), (0.6, 0.4, 0.3), np.float32))
     save_picture(folder / "specularMap_0.png", np.full((8, 8, 3), 0.5, np.float32))
     save_picture(folder / "roughnessMap_0.png", np.full((8, 8, 3), 0.4, np.float32))
+    save_picture(folder / "normalMap_0.png", np.full((8, 8, 3), (0.5, 0.5, 1.0), np.float32))
     save_picture(folder / "envMap_0.exr", light_image(), "OPEN_EXR")
     save_picture(folder / "render_0.png", np.full((8, 24, 3), 0.3, np.float32))
     for photo in photos:
@@ -95,6 +96,7 @@ def make_result(folder: Path, photos: list[PhotoResult] | None = None, name: str
         diffuse="diffuseMap_0.png",
         specular="specularMap_0.png",
         roughness="roughnessMap_0.png",
+        normal="normalMap_0.png",
         photos=photos,
     )
     path = folder / "result.json"

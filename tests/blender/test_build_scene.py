@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import bpy
@@ -162,6 +163,28 @@ def test_the_skin_is_a_principled_bsdf_with_the_right_colour_spaces(built):
     assert spaces == {"Base Color": "sRGB", "Specular IOR Level": "Non-Color", "Roughness": "Non-Color"}
 
 
+def test_normals_go_through_a_normal_map_node_of_the_faces_uvs(built):
+    material = bpy.data.objects[built.head].data.materials[0]
+    shader = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+    node = shader.inputs["Normal"].links[0].from_node
+    assert (node.type, node.space, node.uv_map) == ("NORMAL_MAP", "TANGENT", "Face")
+    assert node.inputs["Strength"].default_value == 1
+    texture = node.inputs["Color"].links[0].from_node
+    assert texture.image.colorspace_settings.name == "Non-Color"
+    assert texture.inputs["Vector"].links[0].from_node.uv_map == "Face"
+
+
+def test_a_result_without_normals_builds_as_before(scene, tmp_path):
+    path = make_result(tmp_path)
+    values = json.loads(path.read_text())
+    del values["normal"]
+    path.write_text(json.dumps(values))
+    material = bpy.data.objects[build_result(scene, path, BuildOptions()).head].data.materials[0]
+    shader = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+    assert not shader.inputs["Normal"].links
+    assert all(node.type != "NORMAL_MAP" for node in material.node_tree.nodes)
+
+
 def test_light_and_view(scene, built):
     background = next(node for node in scene.world.node_tree.nodes if node.type == "BACKGROUND")
     environment = background.inputs["Color"].links[0].from_node
@@ -200,7 +223,7 @@ def test_packed_images_survive_saving_and_the_loss_of_the_files(scene, tmp_path)
     shutil.rmtree(tmp_path / "result")
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "face.blend"))
     images = [image for image in bpy.data.images if image.name.startswith(built.collection)]
-    assert len(images) == 5
+    assert len(images) == 6
     assert all(image.packed_file and image.size[0] and len(image.pixels) for image in images)
     diffuse = next(image for image in images if "Diffuse" in image.name)
     assert np.allclose(diffuse.pixels[:3], (0.6, 0.4, 0.3), atol=1 / 255)

@@ -48,6 +48,7 @@ PICTURES = {
     "diffuseMap_0.png": 3,
     "specularMap_0.png": 1,
     "roughnessMap_0.png": 1,
+    "normalMap_0.png": 3,
     "render_0.png": 3,
     "reconstruction_0.png": 4,
     "photo_0.png": 3,
@@ -134,7 +135,8 @@ def test_pictures_can_be_read(run, name, channels):
 def test_the_result_names_its_files_and_the_photos_camera(run, astronaut):
     result = Result.from_json((run / "result.json").read_text("utf-8"))
     photo = result.photos[0]
-    named = [result.head, result.diffuse, result.specular, result.roughness, result.mesh, result.report]
+    named = [result.head, result.diffuse, result.specular, result.roughness, result.normal]
+    named += [result.mesh, result.report]
     named += [photo.photo, photo.light, photo.render, photo.contact_sheet, photo.mask]
     assert [name for name in named if not (run / name).is_file()] == []
     assert (photo.height, photo.width) == _picture(astronaut).shape[:2]
@@ -265,7 +267,7 @@ def test_two_runs_are_the_same_to_the_last_bit(run, astronaut, tmp_path):
 def test_maps_can_be_larger_than_what_is_fitted(astronaut, tmp_path):
     settings = Settings.from_dict(LEAST.to_dict() | {"texture_size": 1536, "preview_every": 0})
     reconstruct([astronaut], tmp_path, settings, SilentReporter())
-    for name in ("diffuse", "specular", "roughness"):
+    for name in ("diffuse", "specular", "roughness", "normal"):
         assert _picture(tmp_path / f"{name}Map_0.png").shape[:2] == (1536, 1536)
 
 

@@ -1,7 +1,10 @@
 """The skin's BSDF: energy, sampling, and the formulas against quadrature."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from nextgenface.engine.render.path import make_mesh
 from nextgenface.engine.render.skin_bsdf import register, skin_description
 from nextgenface.engine.render.variant import activate
 from nextgenface.engine.scene import material
@@ -129,6 +132,71 @@ def test_nothing_is_reflected_below_the_facet():
     hit.n = mi.Normal3f(float(np.sin(0.5)), 0, float(np.cos(0.5)))
     grazing = mi.Vector3f(-float(np.cos(0.2)), 0, float(np.sin(0.2)))
     assert np.array(bsdf.eval(mi.BSDFContext(), hit, grazing, True)).max() == 0.0
+
+
+@pytest.mark.parametrize("cosine", COSINES)
+@pytest.mark.parametrize("tilt", [(0.3, 0.0), (-0.3, 0.2), (0.6, -0.4)])
+def test_bent_normals_reflect_no_more_light_than_comes_and_sampling_is_right(tilt, cosine):
+    """White skin under even light; sampled and by quadrature of the values."""
+    import mitsuba as mi
+
+    count = 1 << 18
+    bsdf, hit = bent_bsdf(tilt), bent_hit(cosine, count)
+    one, two = uniform_numbers(count, 6)
+    _, weight = bsdf.sample(mi.BSDFContext(), hit, one, two, True)
+    sampled = np.array(weight.x)
+    _, place = uniform_numbers(count, 7)
+    values = np.array(bsdf.eval(mi.BSDFContext(), hit, mi.warp.square_to_uniform_hemisphere(place), True).x) * 2 * np.pi
+    bound = 5.0 * (sampled.std() + values.std()) / np.sqrt(count)
+    assert abs(sampled.mean() - values.mean()) < bound
+    assert 0.6 < sampled.mean() < 1.005
+
+
+def test_a_flat_normal_map_changes_nothing():
+    import mitsuba as mi
+
+    hit, plain = bent_hit(0.6, 64), make_bsdf(0.5, 0.4, 0.4)
+    light = np.random.default_rng(0).normal(size=(3, 64)).astype(np.float32)
+    light /= np.linalg.norm(light, axis=0)
+    bent = bent_bsdf((0.0, 0.0), 0.5)
+    found, expected = (np.array(b.eval(mi.BSDFContext(), hit, mi.Vector3f(light), True)) for b in (bent, plain))
+    assert np.abs(expected).max() > 0.1
+    assert np.allclose(found, expected, atol=1e-4)
+
+
+def bent_bsdf(tilt, colour=1.0):
+    """White skin whose normal map tilts the normal by ``tilt`` along tangent and bitangent."""
+    import mitsuba as mi
+
+    normal = np.array([*tilt, 1.0]) / np.linalg.norm([*tilt, 1.0])
+    flat = np.full((2, 2, 3), colour, np.float32)
+    maps = flat, np.full((2, 2), 0.4), np.full((2, 2), 0.4), np.broadcast_to(0.5 + 0.5 * normal, (2, 2, 3))
+    register(mi.variant())
+    return mi.load_dict(skin_description(*maps))
+
+
+def bent_hit(cosine, count):
+    """`surface_hit` on a mesh that has tangents."""
+    import mitsuba as mi
+
+    square = SimpleNamespace(
+        triangles=np.array([[0, 1, 2], [0, 2, 3]], np.int32),
+        triangle_uv=np.array([[[0, 0], [1, 0], [1, 1]], [[0, 0], [1, 1], [0, 1]]], np.float32),
+    )
+    corners = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]], np.float32)
+    flat = np.full((2, 2, 3), 0.5, np.float32)
+    mesh = make_mesh(corners, square, skin_description(flat, flat[..., 0], flat[..., 0], flat))
+    scene = mi.load_dict({"type": "scene", "mesh": mesh})
+    away = mi.Vector3f(float(np.sqrt(1 - cosine**2)), 0, cosine)
+    return scene.ray_intersect(mi.Ray3f(dr_full(count, away), -away))
+
+
+def dr_full(count, point):
+    """``count`` copies of a point."""
+    import drjit as dr
+    import mitsuba as mi
+
+    return mi.Point3f(*(dr.full(mi.Float, value[0], count) for value in point))
 
 
 def test_albedo_table_agrees_with_quadrature():

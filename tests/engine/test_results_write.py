@@ -1,5 +1,6 @@
 """All files of a result, written by the engine's own packages."""
 
+import dataclasses
 import json
 from dataclasses import replace
 
@@ -16,8 +17,8 @@ from nextgenface.engine.scene.camera import Camera
 from nextgenface.engine.scene.colour import srgb_to_linear
 
 NAMES = {
-    "diffuseMap_0.png", "specularMap_0.png", "roughnessMap_0.png", "mesh0.obj", "mesh0.mtl", "envMap_0.exr", "render_0.png",
-    "report.json", "result.json", "head.npz", "reconstruction_0.png", "photo_0.png",
+    "diffuseMap_0.png", "specularMap_0.png", "roughnessMap_0.png", "normalMap_0.png", "mesh0.obj", "mesh0.mtl", "envMap_0.exr",
+    "render_0.png", "report.json", "result.json", "head.npz", "reconstruction_0.png", "photo_0.png",
 }  # fmt: skip
 
 
@@ -53,7 +54,8 @@ def _data(tmp_path, bits=8):
     )
     diffuse = chance.random((32, 32, 3), np.float32)
     rough = chance.random((32, 32), np.float32)
-    return ResultData("Ann", "bundled", _head(), diffuse, rough, rough, (photo,), {"seconds": {"total": 1.0}}, bits)
+    report = {"seconds": {"total": 1.0}}
+    return ResultData("Ann", "bundled", _head(), diffuse, rough, rough, (photo,), report, bits, normal=diffuse)
 
 
 def test_all_files_are_there_under_their_names_and_the_description_leads_to_them(tmp_path):
@@ -63,7 +65,16 @@ def test_all_files_are_there_under_their_names_and_the_description_leads_to_them
     photo = result.photos[0]
     assert (photo.width, photo.height, photo.focal_px, photo.translation) == (20, 30, 55.5, [0.0, 0.0, -600.0])
     assert photo.expression == {"jawOpen": 0.5}
-    for name in (result.head, result.mesh, result.diffuse, photo.photo, photo.light, photo.render, photo.contact_sheet):
+    for name in (
+        result.head,
+        result.mesh,
+        result.diffuse,
+        result.normal,
+        photo.photo,
+        photo.light,
+        photo.render,
+        photo.contact_sheet,
+    ):
         assert name in NAMES
     assert json.loads((path.parent / result.report).read_text())["seconds"] == {"total": 1.0}
     assert "v 1.00000 1.00000 1.00000" in (path.parent / "mesh0.obj").read_text(), "without its expression"
@@ -94,8 +105,18 @@ def test_maps_come_back_as_what_they_were(tmp_path, bits):
     assert np.abs(srgb_to_linear(diffuse) - data.diffuse).max() < 0.5 / (2**bits - 1) * 2.3
     rough = cv2.imread(str(folder / "roughnessMap_0.png"), cv2.IMREAD_UNCHANGED)
     assert np.abs(rough / (2**bits - 1) - data.roughness).max() <= 0.5 / (2**bits - 1) + 2**-24
+    normal = cv2.imread(str(folder / "normalMap_0.png"), cv2.IMREAD_UNCHANGED)[..., ::-1]
+    assert normal.dtype == np.uint16, "whatever the others have"
+    assert np.abs(normal / 65535.0 - data.normal).max() < 1e-5
     photo = cv2.imread(str(folder / "photo_0.png"), cv2.IMREAD_UNCHANGED)[..., ::-1]
     assert (photo == data.photos[0].picture).all()
+
+
+def test_a_fit_without_normals_writes_and_names_none(tmp_path):
+    path = write_results(tmp_path / "out", dataclasses.replace(_data(tmp_path), normal=None))
+    assert {item.name for item in path.parent.iterdir()} == NAMES - {"normalMap_0.png"}
+    assert Result.from_json(path.read_text()).normal == ""
+    assert "norm" not in (path.parent / "mesh0.mtl").read_text()
 
 
 def test_light_keeps_its_floats_in_the_exr(tmp_path):

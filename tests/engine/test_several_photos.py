@@ -17,6 +17,7 @@ from nextgenface.engine.fit.atlas import make_atlas  # noqa: E402
 from nextgenface.engine.fit.eyes import SIDES, find_eyeball  # noqa: E402
 from nextgenface.engine.fit.map_view import MapView  # noqa: E402
 from nextgenface.engine.fit.maps import FinishedMaps, MapProblem  # noqa: E402
+from nextgenface.engine.fit.normals import with_normals  # noqa: E402
 from nextgenface.engine.fit.photometric import View  # noqa: E402
 from nextgenface.engine.fit.stage2 import Observation, Stage2Result, fit_statistical  # noqa: E402
 from nextgenface.engine.render.path import render  # noqa: E402
@@ -220,3 +221,17 @@ def test_what_hides_skin_in_one_photo_is_read_from_the_other(sights, spotted, mo
     assert error < 0.05
     assert unmasked > 3.0 * error
     assert maps.coverage[hidden][:, 0].mean() > 0.9
+
+
+def test_normals_come_from_the_photo_with_most_of_the_detail_where_the_detail_is_its_own(mapped):
+    problem, maps = mapped
+    number = problem.most_detailed()
+    view = problem.views[number]
+    assert view.share.sum() == max(other.share.sum() for other in problem.views)
+    without = replace(view, share=np.zeros_like(view.share))
+    assert np.ptp(with_normals(maps, without, 1.0).normal, axis=(0, 1)).max() < 1e-5
+    found = with_normals(maps, view, 1.0)
+    steep = np.abs(found.normal[:, :, :2] - 0.5).max(2)
+    own = maps.coverage[:, :, 0] > 0.9
+    assert steep[own & (view.share > 0.9)].mean() > 4.0 * steep[own & (view.share < 0.1)].mean() > 0.0
+    assert found.coverage is maps.coverage

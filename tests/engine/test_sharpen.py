@@ -126,3 +126,16 @@ def test_maps_of_the_size_asked_for_stay_as_they_are(problem):
     flat = np.full((SIZE, SIZE), 0.4, np.float32)
     maps = FinishedMaps(flat[:, :, None].repeat(3, 2), flat, flat, _fitted().coverage)
     assert sharpened(maps, problem) is maps
+
+
+def test_normals_are_enlarged_and_stay_unit(problem):
+    maps = _fitted()
+    rows = np.arange(FITTED)
+    normal = np.full((FITTED, FITTED, 3), (0.5, 0.5, 1.0), np.float32)
+    normal[rows % 8 < 4] = (0.8, 0.5, 0.9)
+    large = sharpened(replace(maps, normal=normal), problem).normal
+    assert large.shape == (SIZE, SIZE, 3)
+    np.testing.assert_allclose(np.linalg.norm(2.0 * large - 1.0, axis=2), 1.0, atol=1e-5)
+    coarse = cv2.resize(large, (FITTED, FITTED), interpolation=cv2.INTER_AREA)
+    assert np.abs(coarse - normal)[1:-1].mean() < 0.03
+    assert sharpened(maps, problem).normal is None

@@ -18,6 +18,13 @@ def test_push_pull_keeps_what_is_known():
     assert np.array_equal(filled[weight == 1], values[weight == 1])
 
 
+def test_channels_are_filled_each_for_itself_however_many():
+    rng = np.random.default_rng(1)
+    values, weight = rng.random((37, 45, 9)).astype(np.float32), (rng.random((37, 45)) > 0.7).astype(np.float32)
+    alone = [push_pull(values[:, :, i : i + 1], weight) for i in range(9)]
+    assert np.allclose(push_pull(values, weight), np.concatenate(alone, 2), atol=1e-6)
+
+
 def test_push_pull_continues_a_constant_exactly():
     values = np.full((64, 64, 1), 0.3, np.float32)
     weight = np.zeros((64, 64), np.float32)

@@ -137,10 +137,12 @@ def test_the_obj_has_the_same_vertices_polygons_uvs_and_parts(tmp_path, stand_in
 
 def test_the_material_names_the_maps_that_are_there(tmp_path, stand_in):
     head = stand_in.head_data()
-    write_obj(tmp_path / "mesh0.obj", head, head.vertices, {"diffuse": "d.png", "roughness": "r.png"})
+    maps = {"diffuse": "d.png", "roughness": "r.png", "normal": "n.png", "specular": ""}
+    write_obj(tmp_path / "mesh0.obj", head, head.vertices, maps)
     lines = (tmp_path / "mesh0.mtl").read_text().splitlines()
     assert [line for line in lines if line.startswith("newmtl")] == ["newmtl head"]
     assert [line for line in lines if line.startswith("map_")] == ["map_Kd d.png", "map_Pr r.png"]
+    assert [line for line in lines if line.startswith("norm")] == ["norm n.png"]
 
 
 def test_the_head_s_archive_has_what_the_result_promises_and_needs_no_pickle(tmp_path, stand_in):
