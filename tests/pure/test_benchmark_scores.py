@@ -39,7 +39,7 @@ SCORES = {
 
 
 @pytest.fixture
-def benchmark(tmp_path):
+def ground_truth(tmp_path):
     """Two heads in three cases."""
     for name, head in (("ann_1", "ann"), ("ann_2", "ann"), ("bob", "bob")):
         folder = tmp_path / "cases" / name
@@ -134,23 +134,23 @@ def test_every_stage_that_any_case_has_is_a_column():
     assert [columns[1].value(row) for row in rows] == [None, 3.0]
 
 
-def test_names_are_cases_and_a_plus_puts_photos_of_one_person_together(benchmark):
-    assert [group.name for group in benchmark.groups([])] == ["ann_1", "ann_2", "bob"]
-    (group,) = benchmark.groups(["ann_2+ann_1"])
+def test_names_are_cases_and_a_plus_puts_photos_of_one_person_together(ground_truth):
+    assert [group.name for group in ground_truth.groups([])] == ["ann_1", "ann_2", "bob"]
+    (group,) = ground_truth.groups(["ann_2+ann_1"])
     assert [case.photo.parent.name for case in group.cases] == ["ann_2", "ann_1"]
     assert group.cases[0].head == "ann"
 
 
-def test_a_wrong_name_or_folder_is_told_with_what_is_there(benchmark, tmp_path):
+def test_a_wrong_name_or_folder_is_told_with_what_is_there(ground_truth, tmp_path):
     with pytest.raises(BenchmarkError, match=r"no case 'eve'\. The cases are: ann_1, ann_2, bob"):
-        benchmark.groups(["ann_1+eve"])
+        ground_truth.groups(["ann_1+eve"])
     (tmp_path / "relight.py").unlink()
     with pytest.raises(BenchmarkError, match=r"no 'relight\.py'"):
-        benchmark.groups([])
+        ground_truth.groups([])
 
 
-def test_cases_of_one_head_share_a_digest_until_its_shape_changes(benchmark):
-    cases = [group.cases[0] for group in benchmark.groups(["ann_1", "ann_2"])]
+def test_cases_of_one_head_share_a_digest_until_its_shape_changes(ground_truth):
+    cases = [group.cases[0] for group in ground_truth.groups(["ann_1", "ann_2"])]
     for case in cases:
         for name in ("gt_mesh.ply", "gt_face_vertices.npy"):
             (case.folder / name).write_bytes(b"shape")
@@ -160,19 +160,19 @@ def test_cases_of_one_head_share_a_digest_until_its_shape_changes(benchmark):
     assert cases[0].shape_digest() != cases[1].shape_digest()
 
 
-def test_the_scorers_answer_is_the_last_object_that_it_prints(benchmark):
+def test_the_scorers_answer_is_the_last_object_that_it_prints(ground_truth):
     assert scorers.last_object('Warning\n{"a": 1}\n{"b": 2}\nbye\n') == {"b": 2}
-    (benchmark.folder / "evaluate.py").write_text("import sys; print('{\"said\": \"' + sys.argv[1] + '\"}')")
-    assert scorers.evaluate(benchmark, "albedo") == {"said": "albedo"}
+    (ground_truth.folder / "evaluate.py").write_text("import sys; print('{\"said\": \"' + sys.argv[1] + '\"}')")
+    assert scorers.evaluate(ground_truth, "albedo") == {"said": "albedo"}
 
 
-def test_a_scorer_that_fails_is_told_with_its_last_words(benchmark):
-    (benchmark.folder / "evaluate.py").write_text("raise SystemExit('no such mesh')")
+def test_a_scorer_that_fails_is_told_with_its_last_words(ground_truth):
+    (ground_truth.folder / "evaluate.py").write_text("raise SystemExit('no such mesh')")
     with pytest.raises(BenchmarkError, match=r"evaluate\.py ended with exit code 1: no such mesh"):
-        scorers.evaluate(benchmark, "geometry")
-    (benchmark.folder / "evaluate.py").write_text("print('done')")
+        scorers.evaluate(ground_truth, "geometry")
+    (ground_truth.folder / "evaluate.py").write_text("print('done')")
     with pytest.raises(BenchmarkError, match="no JSON object, but: 'done'"):
-        scorers.evaluate(benchmark, "geometry")
+        scorers.evaluate(ground_truth, "geometry")
 
 
 def test_what_a_render_does_not_cover_counts_as_black(tmp_path):
