@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,8 +48,9 @@ Hook = Callable[["Command"], None]
 class Command:
     """``nextgenface-reconstruct`` in a process of its own, followed line by line."""
 
-    def __init__(self, photo: Path, output: Path, scratch: Path) -> None:
-        settings = [part for name, value in LEAST.items() for part in ("--set", f"{name}={value}")]
+    def __init__(self, photo: Path, output: Path, scratch: Path, **others: int) -> None:
+        values = {**LEAST, **others}
+        settings = [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
         self.photo, self.output, self.scratch = photo, output, scratch
         self.temporary = scratch / "temporary"
         self.temporary.mkdir(parents=True)
@@ -106,8 +108,8 @@ def command(tmp_path):
     """Starts a `Command`; ends it if the test did not."""
     begun: list[Command] = []
 
-    def start(photo: Path, output: Path | None = None) -> Command:
-        begun.append(Command(photo, output or tmp_path / "new" / "out", tmp_path / f"scratch{len(begun)}"))
+    def start(photo: Path, output: Path | None = None, **others: int) -> Command:
+        begun.append(Command(photo, output or tmp_path / "new" / "out", tmp_path / f"scratch{len(begun)}", **others))
         return begun[-1]
 
     yield start
@@ -270,17 +272,33 @@ def test_ctrl_c_in_any_stage_ends_everything(tmp_path, command, astronaut, stage
     made.check_left_nothing()
 
 
-@pytest.mark.parametrize("stage", ["stage2", "write"])
-def test_an_engine_that_the_system_kills_is_told(tmp_path, command, astronaut, stage):
-    """In the middle of its work, and in the middle of its files."""
+def _kill_the_engine(made: Command) -> None:
+    for pid in made.workers:
+        os.kill(pid, signal.SIGKILL)
 
-    def kill(made: Command) -> None:
-        for pid in made.workers:
-            os.kill(pid, signal.SIGKILL)
 
-    made = command(astronaut).follow(stage, kill)
+def test_an_engine_that_the_system_kills_is_told(tmp_path, command, astronaut):
+    made = command(astronaut).follow("stage2", _kill_the_engine)
     made.check_failed("The engine ended unexpectedly", "SIGKILL")
     assert "memory" in made.lines[-2]
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_engine_killed_in_the_middle_of_its_files_leaves_none_of_them(tmp_path, command, astronaut):
+    def kill(made: Command) -> None:
+        # The first file is there and the last one is not: they are renamed into place only after that.
+        deadline = time.monotonic() + PATIENCE
+        while not list(made.output.glob(".nextgenface-partial-*/files/*")) and time.monotonic() < deadline:
+            time.sleep(0.001)
+        for pid in made.workers:
+            os.kill(pid, signal.SIGSTOP)
+        whole = list(made.output.glob(".nextgenface-partial-*/whole")) or (made.output / "result.json").exists()
+        _kill_the_engine(made)
+        assert not whole, "the files were all there before the engine could be stopped"
+
+    # Large maps take long enough to be written.
+    made = command(astronaut, texture_size=2048).follow("write", kill)
+    made.check_failed("The engine ended unexpectedly", "SIGKILL")
     assert not (tmp_path / "new").exists()
 
 
