@@ -8,21 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..scene.light import sh_basis
 from .shading import COSINE_FACTORS
+from .whites import WhiteEvidence
 
 # What a white surface that faces the camera reflects in a well exposed photo of a face, and its logarithm's deviation; degrees of
 # freedom of its distribution.
 TYPICAL_EXPOSURE = 1.15
 EXPOSURE_SPREAD = 0.15
 EXPOSURE_FREEDOM = 3.0
-# The same of what the whites of the eyes tell: lids and lashes shade them.
-WHITE_SPREAD = 0.35
 # A camera's meter follows the face in part: skin half as bright as this is exposed by this power of two more.
 TYPICAL_ALBEDO = 0.25
 METER_POWER = 0.3
@@ -32,8 +29,6 @@ TYPICAL_MEAN = 0.7
 MEAN_SPREAD = 0.45
 FRONT_SPREAD = 0.2
 FRONT_CHROMA_SPREAD = 0.1
-# How far the whites of the eyes mislead about it: they differ between people, and mirror the skin around them.
-TINT_SPREAD = 0.1
 CHROMA_SPREAD = (0.15, 0.25)
 BAND_SPREAD = 0.7
 # Penalty on negative light, as a share of the evidence that the photo gives on an average coefficient.
@@ -55,13 +50,9 @@ class LightPrior:
     directions: Tensor
 
     @classmethod
-    def neutral(
-        cls, bands: int, towards: Tensor, strength: float = 1.0, tint: NDArray[np.float64] | None = None
-    ) -> LightPrior:
+    def neutral(cls, bands: int, towards: Tensor, strength: float = 1.0) -> LightPrior:
         """The prior for ``bands`` bands and a camera in the unit direction ``towards`` (3,), for a light by which a white
         surface that faces the camera has radiance 1; ``strength`` scales it.
-
-        ``tint`` (3,) is what the whites of the eyes tell of that surface's colour, mean 1, where they are seen.
         """
         unit = TYPICAL_MEAN * (4.0 * torch.pi) ** 0.5
         band = torch.tensor([float(order) for order in range(bands) for _ in range(2 * order + 1)])
@@ -79,14 +70,7 @@ class LightPrior:
         precision = torch.kron(average, by_luminance) / 3.0
         by_chroma = torch.diag(1.0 / chroma**2) + torch.outer(front, front) / FRONT_CHROMA_SPREAD**2
         precision = precision + torch.kron(torch.eye(3) - average, by_chroma)
-        mean = mean.repeat(3)
-        if tint is not None:
-            by_tint = torch.kron(torch.eye(3) - average, torch.outer(front, front)) / TINT_SPREAD**2
-            seen = torch.from_numpy(tint).float().repeat_interleave(len(front)) * (front / (front @ front)).repeat(3)
-            told = precision @ mean + by_tint @ seen
-            precision = precision + by_tint
-            mean = torch.linalg.solve(precision.double(), told.double()).float()
-        return cls(mean, strength * precision, sh_basis(sphere_directions(642), bands))
+        return cls(mean.repeat(3), strength * precision, sh_basis(sphere_directions(642), bands))
 
     @property
     def middle(self) -> Tensor:
@@ -106,21 +90,25 @@ class LightPrior:
         return 0.5 * (away @ self.precision @ away)
 
 
+def metered(level: Tensor, albedo: Tensor) -> Tensor:
+    """() logarithm of a light's ``level`` () over what a camera's meter would make of skin of the mean ``albedo`` ()."""
+    return torch.log(level / TYPICAL_EXPOSURE) + METER_POWER * torch.log(albedo / TYPICAL_ALBEDO)
+
+
 def negative_log_exposure(level: Tensor, albedo: Tensor) -> Tensor:
     """() minus the log density of a light of ``level`` () in a photo of skin of the mean albedo ``albedo`` (), up to a
-    constant: Student's t of the logarithm, for a few photos are much darker than others.
+    constant: Student's t of `metered`, for a few photos are much darker than others.
     """
-    metered = torch.log(level / TYPICAL_EXPOSURE) + METER_POWER * torch.log(albedo / TYPICAL_ALBEDO)
     freedom = EXPOSURE_FREEDOM
-    return 0.5 * (freedom + 1.0) * torch.log1p((metered / EXPOSURE_SPREAD) ** 2 / freedom)
+    return 0.5 * (freedom + 1.0) * torch.log1p((metered(level, albedo) / EXPOSURE_SPREAD) ** 2 / freedom)
 
 
-def negative_log_white(level: Tensor, white: float) -> Tensor:
-    """() minus the log density of a light of ``level`` () where the whites of the eyes look like one of ``white``."""
-    return 0.5 * (torch.log(level / white) / WHITE_SPREAD) ** 2
+def exposure_weight(logarithm: Tensor) -> Tensor:
+    """() weight of half the square of `metered` whose slope is that of `negative_log_exposure`."""
+    return (EXPOSURE_FREEDOM + 1.0) / (EXPOSURE_FREEDOM * EXPOSURE_SPREAD**2 + logarithm**2)
 
 
-def log_volume(design: Tensor, weight: Tensor, prior: LightPrior) -> Tensor:
+def log_volume(design: Tensor, weight: Tensor, prior: LightPrior, whites: WhiteEvidence | None = None) -> Tensor:
     """() half the log determinant of the light's posterior precision relative to the prior's.
 
     With it, the least sum of squares becomes minus the log likelihood of the reflectance with the light integrated out (Laplace;
@@ -129,6 +117,8 @@ def log_volume(design: Tensor, weight: Tensor, prior: LightPrior) -> Tensor:
     """
     blocks = [d.T @ (w[:, None] * d) for d, w in zip(design, weight.T, strict=True)]
     gram: Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
+    if whites is not None:
+        gram = gram + whites.precision
     factor = torch.linalg.cholesky(prior.precision.double())
     half = torch.linalg.solve_triangular(factor, gram.double(), upper=False)
     relative = torch.linalg.solve_triangular(factor, half.T, upper=False)
@@ -153,7 +143,14 @@ def sphere_directions(count: int) -> Tensor:
     return torch.stack([radius * torch.cos(angle), height, radius * torch.sin(angle)], 1).float()
 
 
-def solve_light(design: Tensor, target: Tensor, weight: Tensor, prior: LightPrior, negative_steps: int = 3) -> Tensor:
+def solve_light(
+    design: Tensor,
+    target: Tensor,
+    weight: Tensor,
+    prior: LightPrior,
+    whites: WhiteEvidence | None = None,
+    negative_steps: int = 3,
+) -> Tensor:
     """(B, 3) coefficients that minimise the weighted squares plus the prior, kept from being negative anywhere.
 
     Args:
@@ -161,6 +158,7 @@ def solve_light(design: Tensor, target: Tensor, weight: Tensor, prior: LightPrio
         target: (N, 3) observed linear radiance.
         weight: (N, 3) inverse variances.
         prior: the light's prior.
+        whites: what the whites of the eyes tell, where they are seen.
         negative_steps: how often directions of negative radiance are found and pulled to zero.
     """
     count = design.shape[2]
@@ -171,6 +169,8 @@ def solve_light(design: Tensor, target: Tensor, weight: Tensor, prior: LightPrio
         weighted = design[channel] * weight[:, channel : channel + 1]
         gram[rows, rows] = weighted.T @ design[channel]
         right[rows] = weighted.T @ target[:, channel]
+    if whites is not None:
+        gram, right = gram + whites.precision, right + whites.told
     gram = (gram + prior.precision).double()
     right = (right + prior.precision @ prior.mean).double()
     solution: Tensor = torch.linalg.solve(gram, right)

@@ -59,7 +59,8 @@ class MapView:
 
     Attributes:
         found: its expression, camera and light. detail: the photo at its finest, with the weights of skin.
-        eyes: the same picture's weights of the open eyes (H, W). eyeballs: side -> where it looks.
+        eyes: the same picture's weights of the open eyes (H, W). eyeballs: side -> where it looks. brows: (H, W) 1 where the
+            detector saw brows.
         trust: (T, T) in [0, 1], 0 where the photo shows something before the skin; shown: (S, S, 3) what it shows at the
             fitted texels; share: (S, S) of their detail, against other photos. All three are found by `MapProblem.run`.
     """
@@ -71,6 +72,7 @@ class MapView:
     eyeballs: dict[str, Eyeball]
     settings: Settings
     reporter: Reporter
+    brows: FloatImage | None = None
     trust: FloatImage = field(default_factory=lambda: np.ones((1, 1), np.float32))
     shown: FloatImage = field(default_factory=lambda: np.zeros((1, 1, 3), np.float32))
     share: FloatImage = field(default_factory=lambda: np.ones((1, 1), np.float32))
@@ -110,7 +112,13 @@ class MapView:
         """Find out where this photo, which ``texels`` are of, shows something before the skin."""
         atlas = make_atlas(self.model, texels.size)
         masks = atlas.image(atlas.interpolate(self.model, np.stack([self.model.regions[name] for name in REGIONS], 1)))
-        self.trust = skin_trust(texels, {name: masks[:, :, number] for number, name in enumerate(REGIONS)})
+        regions = {name: masks[:, :, number] for number, name in enumerate(REGIONS)}
+        if self.brows is not None:
+            # Raised brows may lie far from where the model has its own.
+            pixel = torch.from_numpy(self.detail.camera.project(atlas.interpolate(self.model, self.vertices))).float()
+            seen = sample_image(torch.from_numpy(self.brows[:, :, None]), pixel).numpy()
+            regions["brows"] = np.maximum(regions["brows"], atlas.image(seen)[:, :, 0])
+        self.trust = skin_trust(texels, regions)
 
     def shade(self) -> Lit:
         """Shading of `SHADING_SIZE` squared texels, row by row: traced where the camera sees them, continued elsewhere."""

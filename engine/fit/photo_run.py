@@ -23,7 +23,7 @@ from .prepare import PreparedPhoto, photo_camera, uncropped
 from .preview import StatisticalPreview, over
 from .stage1 import PhotoFit
 from .stage2 import Observation, Stage2Result
-from .whites import light_on_whites
+from .whites import White, find_whites
 
 FloatImage = NDArray[np.float32]
 
@@ -50,9 +50,13 @@ class PhotoRun:
         points = crop.from_photo(first.seen.astype(np.float32))
         irises = crop.from_photo(self.prepared.face.points[list(IRISES)])[:, :2]
         show = StatisticalPreview(self.model, view, irises, self.settings, self.reporter)
-        detail = self.prepared.detail
-        white = light_on_whites(detail.linear, self.prepared.detail_eyes, detail.from_photo(self.prepared.face.points))
-        return Observation(view, points, first.expression.astype(np.float32), show, white)
+        return Observation(view, points, first.expression.astype(np.float32), show, self._whites())
+
+    def _whites(self) -> list[White]:
+        """The whites of the eyes, found in the finest picture, in the crop's pixels: both show the same window."""
+        crop, detail = self.prepared.crop, self.prepared.detail
+        found = find_whites(detail.linear, self.prepared.detail_eyes, detail.from_photo(self.prepared.face.points))
+        return [White(white.pixels * np.float32(crop.scale / detail.scale), white.colour) for white in found]
 
     def view(self, second: Stage2Result) -> View:
         """The photo's crop, seen by the camera that stage 2 found."""
@@ -65,7 +69,8 @@ class PhotoRun:
         irises = prepared.detail.from_photo(prepared.face.points[list(IRISES)])[:, :2]
         balls = {side: find_eyeball(self.model, second.vertices, side, camera, irises) for side in SIDES}
         detail = View(prepared.detail.linear, prepared.detail_mask, camera)
-        return MapView(self.model, second, detail, prepared.detail_eyes, balls, self.settings, self.reporter)
+        eyes, brows = prepared.detail_eyes, prepared.detail_brows
+        return MapView(self.model, second, detail, eyes, balls, self.settings, self.reporter, brows)
 
     def pixel_mm(self, second: Stage2Result) -> float:
         """Side on the face of what the maps see as one pixel: the photo's, or the detail picture's if that is larger."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..landmarks.choose import choose_detector
 from ..landmarks.detector import DetectedFace, largest_face
 from ..photos.crop import FaceCrop, crop_face
-from ..photos.masks import eye_mask, skin_mask
+from ..photos.masks import brow_mask, eye_mask, skin_mask
 from ..photos.people import person_mask
 from ..photos.reading import Photo, read_photo
 from ..reporter import Reporter
@@ -42,6 +42,7 @@ class PreparedPhoto:
     mask: FloatImage
     detail_mask: FloatImage
     detail_eyes: FloatImage
+    detail_brows: FloatImage
 
 
 def prepare_photo(path: Path, settings: Settings, reporter: Reporter) -> PreparedPhoto:
@@ -59,7 +60,8 @@ def prepare_photo(path: Path, settings: Settings, reporter: Reporter) -> Prepare
     detail = crop_face(photo, face.points, detail_size(crop, settings))
     mask, eyes = _masks(detail, face)
     fit_mask, _ = (mask, eyes) if detail.width == crop.width else _masks(crop, face)
-    return PreparedPhoto(photo, face, crop, detail, fit_mask, mask, eyes)
+    brows = brow_mask(detail, detail.from_photo(face.points))
+    return PreparedPhoto(photo, face, crop, detail, fit_mask, mask, eyes, brows)
 
 
 def detail_size(crop: FaceCrop, settings: Settings) -> int:

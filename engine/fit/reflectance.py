@@ -2,7 +2,7 @@
 
 For any reflectance the best light has a closed form (`solve_light`), so only the reflectance is searched: variable
 projection (Golub and Pereyra 1973). At the light's optimum its own derivative is zero, so the gradient may treat it as
-fixed.
+fixed; the curvature is that of the residuals less what the light would take over of them (Kaufman 1975).
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ from .lighting import (
     TYPICAL_ALBEDO,
     TYPICAL_EXPOSURE,
     LightPrior,
+    exposure_weight,
     log_volume,
+    metered,
     negative_log_exposure,
-    negative_log_white,
     solve_light,
 )
 from .photometric import independent_share, observation_precision, robust_weight
 from .shading import Transfer
+from .whites import WhiteEvidence
 
 SPECULAR_RANGE = (0.02, 0.98)
 ROUGHNESS_RANGE = (0.25, 0.8)
@@ -46,6 +48,11 @@ VOLUME_SHARE = 0.5
 TONE_LIMIT = 2.5
 # Deviations from which a region's coefficient costs in proportion, no longer in square.
 REGION_KNEE = 1.0
+# Levenberg and Marquardt's damping, relative to the curvature; and the longest step of any unknown, in deviations.
+FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-2, 1e-6, 1e4
+LONGEST_STEP = 1.0
+# The search ends when a step lowers the loss, which is minus a log posterior, by less.
+ENOUGH = 0.5
 # Deviations that a region may have in `Reflectance.moderate`.
 MODERATE = 0.4
 
@@ -74,10 +81,14 @@ class Reflectance:
         skin = SkinColour(model)
         return cls(skin, specular_prior(model), skin.mean())
 
-    @property
-    def unknowns(self) -> list[Tensor]:
-        """What is searched."""
-        return [self.colour, self.gloss, self.cast]
+    def packed(self) -> Tensor:
+        """(n,) everything that is searched."""
+        return torch.cat([self.colour, self.gloss, self.cast])
+
+    def unpacked(self, unknowns: Tensor) -> Reflectance:
+        """This one with other values of what is searched."""
+        colour, gloss, cast = torch.split(unknowns, [len(self.colour), len(self.gloss), len(self.cast)])
+        return replace(self, colour=colour, gloss=gloss, cast=cast)
 
     def guessed(self, colour: Tensor) -> Reflectance:
         """With the tone that the mean ``colour`` (3,) of lit skin has if the light is typical: where a search may
@@ -123,6 +134,13 @@ class Reflectance:
         return tone + 0.5 * (self.colour[1:3] ** 2).sum() + regions + gloss + cast
 
 
+    def prior_curvature(self) -> Tensor:
+        """(n,) second derivatives of `negative_log_prior`, as reweighted squares where it is Huber's loss."""
+        regions = REGION_KNEE / self.colour[3:].abs().clamp(min=REGION_KNEE)
+        tone = self.colour.new_tensor([TONE_LIMIT**-2, 1.0, 1.0])
+        return torch.cat([tone, regions, torch.full_like(self.gloss, GLOSS_WEIGHT), torch.ones_like(self.cast)])
+
+
 @dataclass
 class ReflectanceProblem:
     """One photo at N surface points, and what is asked of light and reflectance.
@@ -130,7 +148,7 @@ class ReflectanceProblem:
     Attributes:
         transfer: of the points. colour: (N, 3) linear radiance observed. weight: (N,) trust in [0, 1].
         at_points: takes (V, C) per-vertex values to the points, (N, C).
-        prior: of the light. white: radiance of a white surface, where the whites of the eyes tell it.
+        prior: of the light. whites: what the whites of the eyes tell of it, where they are seen.
     """
 
     transfer: Transfer
@@ -138,7 +156,7 @@ class ReflectanceProblem:
     weight: Tensor
     at_points: Callable[[Tensor], Tensor]
     prior: LightPrior
-    white: float | None = None
+    whites: WhiteEvidence | None = None
 
     def __post_init__(self) -> None:
         self.precision = observation_precision(self.colour)
@@ -152,11 +170,11 @@ class ReflectanceProblem:
         evidence = 0.5 * self.share * (trust * square).sum()
         level, albedo = self._level(fields, trust)
         prior = self.prior.at(level)
-        volume = log_volume(self.transfer.design(*fields), self.share * trust[:, None] * self.precision, prior)
-        exposure = negative_log_exposure(level, albedo)
-        if self.white is not None:
-            exposure = exposure + negative_log_white(level, self.white)
-        return evidence + prior.negative_log(light) + VOLUME_SHARE * volume + exposure
+        design, weight = self.transfer.design(*fields), self.share * trust[:, None] * self.precision
+        volume = log_volume(design, weight, prior, self.whites)
+        if self.whites is not None:
+            evidence = evidence + self.whites.negative_log(light)
+        return evidence + prior.negative_log(light) + VOLUME_SHARE * volume + negative_log_exposure(level, albedo)
 
     def best_light(self, reflectance: Reflectance, trust: Tensor) -> Tensor:
         """(B, 3) the light's coefficients for this reflectance."""
@@ -164,7 +182,40 @@ class ReflectanceProblem:
             fields = self._fields(reflectance)
             prior = self.prior.at(self._level(fields, trust)[0])
             weight = self.share * trust[:, None] * self.precision
-            return solve_light(self.transfer.design(*fields), self.colour, weight, prior)
+            return solve_light(self.transfer.design(*fields), self.colour, weight, prior, self.whites)
+
+    def curvature(self, start: Reflectance, place: Tensor, light: Tensor, trust: Tensor) -> Tensor:
+        """(n, n) float64: Gauss and Newton's approximation of this loss's second derivatives by the unknowns ``place``
+        (n,) of ``start``, with the light following.
+        """
+        weight = (self.share * trust[:, None] * self.precision).sqrt()
+
+        def rows(unknowns: Tensor) -> tuple[Tensor, Tensor]:
+            fields = self._fields(start.unpacked(unknowns))
+            return weight * self._residual(fields, light), metered(*self._level(fields, trust))
+
+        by_points, by_level = torch.func.jacfwd(rows)(place)
+        with torch.no_grad():
+            fields = self._fields(start.unpacked(place))
+            level, albedo = self._level(fields, trust)
+            precision = self.prior.at(level).precision.double()
+            if self.whites is not None:
+                precision = precision + self.whites.precision
+            design = self.transfer.design(*fields)
+            count = design.shape[2]
+            result = torch.zeros(len(place), len(place), dtype=torch.float64)
+            across = torch.zeros(3 * count, len(place), dtype=torch.float64)
+            for channel in range(3):
+                part = weight[:, channel : channel + 1]
+                lit, moved = (part * design[channel]).double(), by_points[:, channel].double()
+                own = slice(channel * count, (channel + 1) * count)
+                precision[own, own] += lit.T @ lit
+                across[own] = lit.T @ moved
+                result += moved.T @ moved
+            result -= across.T @ torch.linalg.solve(precision, across)
+            slope = by_level.double()
+            result += exposure_weight(metered(level, albedo)) * torch.outer(slope, slope)
+        return result
 
     def reweighted(self, reflectance: Reflectance, light: Tensor) -> Tensor:
         """(N,) trust, less where the photo is far from what is expected."""
@@ -200,28 +251,90 @@ class Explained:
 def solve_reflectance(
     photos: Sequence[ReflectanceProblem],
     start: Reflectance,
-    rounds: int,
     steps: int,
     tick: Callable[[float], None],
     albedo_weight: float = 1.0,
 ) -> tuple[Reflectance, list[Explained]]:
     """The one reflectance that explains all ``photos`` best, each in its own light.
 
+    Gauss-Newton steps with Levenberg and Marquardt's damping; trust in each point is found anew after each step.
+
     Args:
         photos: at least one.
         start: where the search begins.
-        rounds: of reweighting, of ``steps`` each.
-        tick: called with the loss at every evaluation.
+        steps: at most so many.
+        tick: called with the loss at every step.
         albedo_weight: scales the reflectance prior.
     """
-    found = replace(start, colour=start.colour.clone(), gloss=start.gloss.clone(), cast=start.cast.clone())
-    trusts = [photo.weight for photo in photos]
-    for _ in range(rounds):
-        _search(photos, found, trusts, steps, tick, albedo_weight)
-        lights = [photo.best_light(found, trust) for photo, trust in zip(photos, trusts, strict=True)]
-        trusts = [photo.reweighted(found, light) for photo, light in zip(photos, lights, strict=True)]
-    explained = [Explained(photo.best_light(found, trust), trust) for photo, trust in zip(photos, trusts, strict=True)]
-    return found, explained
+    search = _Search(photos, start, [photo.weight for photo in photos], albedo_weight)
+    place, damping = start.packed(), FIRST_DAMPING
+    for _ in range(steps):
+        before = search.loss(place)
+        moved, after, damping = search.step(place, before, damping)
+        tick(after)
+        place = moved
+        search = search.reweighted(place)
+        if before - after < ENOUGH:
+            break
+    return start.unpacked(place), search.explained(place)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The posterior of the reflectance's unknowns (n,), for trusts that stand still and lights that follow."""
+
+    photos: Sequence[ReflectanceProblem]
+    start: Reflectance
+    trusts: Sequence[Tensor]
+    albedo_weight: float
+
+    def lights(self, place: Tensor) -> list[Tensor]:
+        """Each photo's best light."""
+        found = self.start.unpacked(place)
+        return [photo.best_light(found, trust) for photo, trust in zip(self.photos, self.trusts, strict=True)]
+
+    def loss(self, place: Tensor) -> float:
+        """Minus the log posterior, up to a constant."""
+        with torch.no_grad():
+            lights = self.lights(place)
+            return float(
+                reflectance_loss(self.photos, self.start.unpacked(place), lights, self.trusts, self.albedo_weight)
+            )
+
+    def step(self, place: Tensor, before: float, damping: float) -> tuple[Tensor, float, float]:
+        """The first step that lowers the loss, with ever more damping, with its loss and its damping for the next; none
+        where none does.
+        """
+        gradient, curvature = self._slopes(place)
+        while damping < MOST_DAMPING:
+            move = torch.linalg.solve(curvature + damping * torch.diag(curvature.diagonal()), gradient)
+            moved = place - (move * (LONGEST_STEP / move.abs().max()).clamp(max=1.0)).float()
+            after = self.loss(moved)
+            if after <= before:
+                return moved, after, max(damping / 10.0, LEAST_DAMPING)
+            damping *= 10.0
+        return place, before, FIRST_DAMPING
+
+    def _slopes(self, place: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradient (n,) and the Gauss-Newton curvature (n, n), float64."""
+        lights = self.lights(place)
+        unknown = place.clone().requires_grad_(True)
+        loss = reflectance_loss(self.photos, self.start.unpacked(unknown), lights, self.trusts, self.albedo_weight)
+        (gradient,) = torch.autograd.grad(loss, unknown)
+        curvature = self.albedo_weight * torch.diag(self.start.unpacked(place).prior_curvature().double())
+        for photo, light, trust in zip(self.photos, lights, self.trusts, strict=True):
+            curvature = curvature + photo.curvature(self.start, place, light, trust)
+        return gradient.double(), curvature
+
+    def reweighted(self, place: Tensor) -> _Search:
+        """With the trusts of ``place``."""
+        found, lights = self.start.unpacked(place), self.lights(place)
+        trusts = [photo.reweighted(found, light) for photo, light in zip(self.photos, lights, strict=True)]
+        return replace(self, trusts=trusts)
+
+    def explained(self, place: Tensor) -> list[Explained]:
+        """What is found of each photo."""
+        return [Explained(light, trust) for light, trust in zip(self.lights(place), self.trusts, strict=True)]
 
 
 def reflectance_loss(
@@ -237,41 +350,10 @@ def reflectance_loss(
     return loss + albedo_weight * reflectance.negative_log_prior()
 
 
-def _search(
-    photos: Sequence[ReflectanceProblem],
-    found: Reflectance,
-    trusts: Sequence[Tensor],
-    steps: int,
-    tick: Callable[[float], None],
-    albedo_weight: float,
-) -> None:
-    """L-BFGS over the reflectance, with the lights solved anew at every evaluation."""
-    for tensor in found.unknowns:
-        tensor.requires_grad_(True)
-    optimiser = torch.optim.LBFGS(
-        found.unknowns,
-        max_iter=steps,
-        max_eval=2 * steps,
-        history_size=12,
-        line_search_fn="strong_wolfe",
-    )
-
-    def closure() -> Tensor:
-        optimiser.zero_grad()
-        lights = [photo.best_light(found, trust) for photo, trust in zip(photos, trusts, strict=True)]
-        loss = reflectance_loss(photos, found, lights, trusts, albedo_weight)
-        torch.autograd.backward(loss)
-        tick(float(loss.detach()))
-        return loss
-
-    optimiser.step(closure)  # type: ignore[no-untyped-call]
-    for tensor in found.unknowns:
-        tensor.requires_grad_(False)
-
-
 def luminance(linear: Tensor) -> Tensor:
     """() relative luminance of a linear Rec. 709 colour (3,)."""
-    return linear @ linear.new_tensor([0.2126, 0.7152, 0.0722])
+    red, green, blue = linear.unbind()
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _tensor(array: NDArray[np.floating[Any]]) -> Tensor:

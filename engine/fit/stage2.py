@@ -17,10 +17,11 @@ from torch import Tensor
 
 from ..faces.model import PART_NAMES, FaceModel
 from ..render.geometry import TracedScene
-from ..render.transfer import primary_hits
+from ..render.transfer import diffuse_transfer, primary_hits
 from ..reporter import Reporter
 from ..scene.camera import Camera
 from ..settings import Settings
+from .eyes import SIDES
 from .head import DifferentiableCamera, DifferentiableHead
 from .lighting import LightPrior
 from .photometric import Samples, View, sample_image
@@ -29,14 +30,16 @@ from .reflectance import Explained, Reflectance, ReflectanceProblem, solve_refle
 from .repeatable import make_repeatable
 from .shading import Transfer
 from .tracing import trace_bounce, trace_transfer
+from .whites import White, WhiteEvidence
 
 SCALES = (0.25, 0.5, 1.0)
 SAMPLE_COUNT = 4000
-REWEIGHTINGS = 2
+# Steps that each search for the reflectance may take, as a share of the setting.
+REFLECTANCE_SHARE = 0.0375
 # A point counts as part of the face where the model's soft mask says so, and less where it is seen from the side.
 LEAST_FACE = 0.3
 LEAST_COSINE = 0.15
-
+EYES = tuple(PART_NAMES.index(side) for side in SIDES)
 
 Show = Callable[[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], View], None]
 
@@ -68,24 +71,27 @@ class Observation:
     Attributes:
         view: the photo. points: (L, 2) its landmarks in the view's pixels. expression: (E,) stage 1's weights.
         show: gets vertices, per-vertex reflectance (V, 5), light and view when this photo's turn to be shown has come.
-        white: (3,) radiance of a white surface, where the whites of the eyes tell it.
+        whites: of the eyes, as far as they are seen, in the view's pixels.
     """
 
     view: View
     points: NDArray[np.float32]
     expression: NDArray[np.float32]
     show: Show
-    white: NDArray[np.float64] | None = None
+    whites: Sequence[White] = ()
 
 
 @dataclass
 class _Traced:
-    """One photo at the scale of this round: the view, its samples with their transfer and normals (N, 3)."""
+    """One photo at the scale of this round: the view, its samples with their transfer and normals (N, 3), and what the
+    whites of the eyes tell.
+    """
 
     view: View
     samples: Samples
     transfer: Transfer
     normal: Tensor
+    whites: WhiteEvidence | None
 
 
 class _Photo:
@@ -98,8 +104,7 @@ class _Photo:
         self.expression = self.anchor
         self.camera = seen.view.camera
         towards = torch.from_numpy(self.camera.centre / np.linalg.norm(self.camera.centre))
-        tint = None if seen.white is None else seen.white / seen.white.mean()
-        self.prior = LightPrior.neutral(settings.bands, towards, settings.light_weight, tint)
+        self.prior = LightPrior.neutral(settings.bands, towards, settings.light_weight)
         # Each photo is sampled at places of its own.
         self.seed = settings.seed + number * (len(SCALES) + 1)
 
@@ -133,7 +138,36 @@ class _Photo:
         # A point that faces away from the camera says little, and its shading least.
         weight = samples.weight * ((transfer.cosine - LEAST_COSINE) / (0.5 - LEAST_COSINE)).clamp(0.0, 1.0)
         trusted = Samples(samples.triangle, samples.barycentric, samples.pixel, samples.colour, weight)
-        return _Traced(view, trusted, transfer, normal)
+        whites = self._trace_whites(scene, head, vertices, vertex_normals, view.camera, scale, seed, check)
+        return _Traced(view, trusted, transfer, normal, whites)
+
+    def _trace_whites(
+        self,
+        scene: TracedScene,
+        head: DifferentiableHead,
+        vertices: Tensor,
+        vertex_normals: Tensor,
+        camera: Camera,
+        scale: float,
+        seed: int,
+        check: Callable[[], None],
+    ) -> WhiteEvidence | None:
+        """What the whites of the eyes tell, each where the model's eyeball is seen in its pixels."""
+        transfers, colours = [], []
+        for white in self.seen.whites:
+            triangle, barycentric = primary_hits(scene, camera, white.pixels * np.float32(scale))
+            part = self.model.face_part[self.model.triangle_face[triangle]]
+            on_eye = (triangle >= 0) & np.isin(part, EYES)
+            if not on_eye.any():
+                continue
+            place = torch.from_numpy(triangle[on_eye].astype(np.int64)), torch.from_numpy(barycentric[on_eye])
+            points, normals = (head.interpolate(values, *place) for values in (vertices, vertex_normals))
+            normals = torch.nn.functional.normalize(normals, dim=1)
+            rays, bands = self.settings.transfer_directions, self.settings.bands
+            reached = diffuse_transfer(scene, points, normals, rays, bands, seed, between_blocks=check)
+            transfers.append(reached.mean(0))
+            colours.append(white.colour)
+        return WhiteEvidence.of(transfers, colours) if transfers else None
 
     def reflectance_problem(self, head: DifferentiableHead, traced: _Traced) -> ReflectanceProblem:
         """What the photo says of light and reflectance."""
@@ -144,7 +178,7 @@ class _Photo:
             weight=samples.weight,
             at_points=lambda values: head.interpolate(values, samples.triangle, samples.barycentric),
             prior=self.prior,
-            white=None if self.seen.white is None else float(self.seen.white.mean()),
+            whites=traced.whites,
         )
 
     def shape_problem(
@@ -242,9 +276,9 @@ class _Stage2:
             means = [(t.samples.colour * t.samples.weight[:, None]).sum(0) / t.samples.weight.sum() for t in traced]
             self.reflectance = self.reflectance.guessed(torch.stack(means).mean(0))
         problems = [photo.reflectance_problem(self.head, t) for photo, t in zip(self.photos, traced, strict=True)]
-        steps = max(1, self.settings.stage2_iterations // (2 * (len(SCALES) + 1) * REWEIGHTINGS))
+        steps = max(1, round(REFLECTANCE_SHARE * self.settings.stage2_iterations))
         self.reflectance, explained = solve_reflectance(
-            problems, self.reflectance, REWEIGHTINGS, steps, self._note, self.settings.albedo_weight
+            problems, self.reflectance, steps, self._note, self.settings.albedo_weight
         )
         self._tell()
         return explained

@@ -29,6 +29,8 @@ _ABOVE_BROWS = (127, 70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 356)
 
 # The brows' lower edges, point for point.
 _BELOW_BROWS = (46, 53, 52, 65, 55, 285, 295, 282, 283, 276)
+# Share of the face's height by which brows reach beyond the detector's points.
+_BROW_MARGIN = 0.025
 # sRGB values of the brightest channel between which trust falls: a clipped channel carries no colour, and next to it
 # the sensor's own curve bends.
 _BRIGHT, _BLOWN_OUT = 0.93, 0.985
@@ -168,6 +170,17 @@ def _robust_surfaces(basis: FloatArray, values: FloatArray, start: FloatArray) -
             normal = (part * weight[:, None]).T
             result[:terms, channel] = np.linalg.solve(normal @ part + ridge, normal @ values[:, channel])
     return result
+
+
+def brow_mask(crop: FaceCrop, points: FloatArray) -> FloatArray:
+    """(h, w) 1 on and close around both brows, 0 elsewhere; arguments as in `skin_mask`."""
+    half = len(_BELOW_BROWS) // 2
+    upper = _ABOVE_BROWS[1:-1]
+    rings = ((*upper[:half], *reversed(_BELOW_BROWS[:half])), (*upper[half:], *reversed(_BELOW_BROWS[half:])))
+    shape = (crop.height, crop.width)
+    brows = _filled(points, rings[0], shape) | _filled(points, rings[1], shape)
+    face_px = float(np.max(np.ptp(points[:, :2], axis=0)))
+    return _grown(brows, _BROW_MARGIN * face_px).astype(np.float32)
 
 
 def eye_mask(crop: FaceCrop, points: FloatArray) -> FloatArray:
