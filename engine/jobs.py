@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .channel import Channel
 from .errors import Cancelled, EngineError, PhotoError
+from .memory import release_memory
 from .progress import ProgressMeter
 from .protocol import Done, Failed, JobCancelled, Message, Preview, Progress, StartJob, Warned
 from .results.png import write_png
@@ -130,6 +131,8 @@ def run_job(job: Job, work: Callable[[], Any], channel: Channel, temp: Path, log
             return JobCancelled(job.id)
         message, remedy = told(error)
         return Failed(job.id, message, remedy, str(log))
+    finally:
+        release_memory()
 
 
 def _reconstruct(job: Job, work: Callable[[], Any], channel: Channel, temp: Path) -> Path:

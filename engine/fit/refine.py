@@ -19,6 +19,7 @@ from ..faces.model import LandmarkEmbedding
 from .head import DifferentiableCamera, DifferentiableHead
 from .photometric import Samples, independent_share, observation_precision, sample_image
 from .shading import Transfer, unshadowed
+from .silhouette import Silhouette
 
 # Landmarks are a detector's opinion: their deviation as a share of the face's height, and how many of them are
 # independent.
@@ -28,7 +29,7 @@ EXPRESSION_SPREAD = 0.25
 OUTSIDE_SPREAD = 0.03
 # What stage 1 found from landmarks, depth and outline, which stage 2 does not look at again, holds it back by these
 # deviations.
-IDENTITY_HOLD = 0.7
+IDENTITY_HOLD = 2.0
 TURN_HOLD = 0.05
 SHIFT_HOLD = 2.0
 ZOOM_HOLD = 0.03
@@ -57,6 +58,7 @@ class ShapeProblem:
         normal: (N, 3) normals that the transfer was traced with.
         embedding: landmarks. points: (L, 2) their observed pixels. face_height: pixels.
         anchor: stage 1's shape.
+        silhouette: where the face ends before the background, if that is looked at.
     """
 
     head: DifferentiableHead
@@ -71,6 +73,7 @@ class ShapeProblem:
     points: Tensor
     face_height: float
     anchor: Shape
+    silhouette: Silhouette | None = None
     landmark_weight: float = 1.0
     identity_weight: float = 1.0
     expression_weight: float = 1.0
@@ -86,7 +89,8 @@ class ShapeProblem:
     def evidence(self, shape: Shape, camera: DifferentiableCamera) -> Tensor:
         """() minus the log likelihood of the photo and its landmarks, up to a constant."""
         vertices = self.head.vertices(shape.identity, shape.expression)
-        return self._photo_loss(vertices, camera) + self.landmark_weight * self._landmark_loss(vertices, camera)
+        loss = self._photo_loss(vertices, camera) + self.landmark_weight * self._landmark_loss(vertices, camera)
+        return loss if self.silhouette is None else loss + self.silhouette.loss(vertices, camera)
 
     def _photo_loss(self, vertices: Tensor, camera: DifferentiableCamera) -> Tensor:
         place = self.head.interpolate(vertices, self.samples.triangle, self.samples.barycentric)

@@ -133,7 +133,6 @@ class Reflectance:
         tone = 0.5 * (self.colour[0] / TONE_LIMIT) ** 2
         return tone + 0.5 * (self.colour[1:3] ** 2).sum() + regions + gloss + cast
 
-
     def prior_curvature(self) -> Tensor:
         """(n,) second derivatives of `negative_log_prior`, as reweighted squares where it is Huber's loss."""
         regions = REGION_KNEE / self.colour[3:].abs().clamp(min=REGION_KNEE)

@@ -29,6 +29,7 @@ from .refine import Posed, Shape, ShapeProblem, face_height, openness, solve_sha
 from .reflectance import Explained, Reflectance, ReflectanceProblem, solve_reflectance
 from .repeatable import make_repeatable
 from .shading import Transfer
+from .silhouette import Silhouette, find_silhouette
 from .tracing import trace_bounce, trace_transfer
 from .whites import White, WhiteEvidence
 
@@ -39,6 +40,8 @@ REFLECTANCE_SHARE = 0.0375
 # A point counts as part of the face where the model's soft mask says so, and less where it is seen from the side.
 LEAST_FACE = 0.3
 LEAST_COSINE = 0.15
+# Coarser pictures show no outline.
+LEAST_SILHOUETTE_SCALE = 0.5
 EYES = tuple(PART_NAMES.index(side) for side in SIDES)
 
 Show = Callable[[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], View], None]
@@ -83,8 +86,8 @@ class Observation:
 
 @dataclass
 class _Traced:
-    """One photo at the scale of this round: the view, its samples with their transfer and normals (N, 3), and what the
-    whites of the eyes tell.
+    """One photo at the scale of this round: the view, its samples with their transfer and normals (N, 3), what the
+    whites of the eyes tell, and the face's silhouette where the picture is fine enough.
     """
 
     view: View
@@ -92,6 +95,7 @@ class _Traced:
     transfer: Transfer
     normal: Tensor
     whites: WhiteEvidence | None
+    silhouette: Silhouette | None
 
 
 class _Photo:
@@ -139,7 +143,11 @@ class _Photo:
         weight = samples.weight * ((transfer.cosine - LEAST_COSINE) / (0.5 - LEAST_COSINE)).clamp(0.0, 1.0)
         trusted = Samples(samples.triangle, samples.barycentric, samples.pixel, samples.colour, weight)
         whites = self._trace_whites(scene, head, vertices, vertex_normals, view.camera, scale, seed, check)
-        return _Traced(view, trusted, transfer, normal, whites)
+        silhouette = None
+        if scale >= LEAST_SILHOUETTE_SCALE:
+            height = face_height(self.seen.points) * scale
+            silhouette = find_silhouette(self.model, scene, vertex_normals.numpy(), view, height)
+        return _Traced(view, trusted, transfer, normal, whites, silhouette)
 
     def _trace_whites(
         self,
@@ -210,6 +218,7 @@ class _Photo:
             points=torch.from_numpy(self.seen.points * np.float32(scale)).float(),
             face_height=face_height(self.seen.points) * scale,
             anchor=Shape(identity, self.anchor),
+            silhouette=traced.silhouette,
             landmark_weight=self.settings.landmark_weight,
             identity_weight=self.settings.identity_weight,
             expression_weight=self.settings.expression_weight,

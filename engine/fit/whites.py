@@ -102,9 +102,7 @@ def find_whites(image: FloatImage, eyes: FloatImage, points: FloatImage) -> list
     return [white for white in found if white is not None]
 
 
-def _white(
-    places: Floats, colours: Floats, points: FloatImage, centre: int, edge: tuple[int, ...]
-) -> White | None:
+def _white(places: Floats, colours: Floats, points: FloatImage, centre: int, edge: tuple[int, ...]) -> White | None:
     """One eye's white among the pixels at ``places`` (N, 2) with their ``colours`` (N, 3)."""
     radius = np.linalg.norm(points[list(edge)] - points[centre], axis=1).mean()
     away = np.linalg.norm(places - points[centre], axis=1) / radius

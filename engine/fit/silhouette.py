@@ -1,0 +1,188 @@
+"""The silhouette of the face: where its skin ends before the background, in the model and in the photo.
+
+Seen from aside, a face's outline tells its depth, which neither landmarks nor smooth shading know well. The model's
+silhouette is where the surface turns away with nothing of the head behind it; the photo's is looked for across it, as
+the edge at which something like the skin beside it ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..faces.model import FaceModel
+from ..render.geometry import TracedScene
+from ..render.transfer import primary_hits
+from ..scene.camera import Camera
+from ..scene.colour import linear_to_srgb
+from .head import DifferentiableCamera
+from .photometric import View
+
+Floats = NDArray[np.float32]
+
+# How far from the model's silhouette the photo's is looked for, as a share of the face's height.
+REACH = 0.03
+# Deviation of an edge that was found: a share of the face's height, and pixels.
+SPREAD, SPREAD_PX = 0.003, 0.5
+# Neighbouring edges err alike; so many of them count as independent.
+INDEPENDENT_EDGES = 60.0
+# Change of sRGB values over two pixels below which there is no edge.
+FAINTEST = 0.06
+# Logarithms of colour by which the inner side of an edge may differ from the skin near it.
+SKIN_WIDTH = 0.35
+# How much of a difference a brighter edge counts.
+BRIGHT_SHARE = 0.3
+# Of the face's height: how far skin tells what skin looks like.
+SKIN_BLUR = 0.04
+# The model's soft mask of the face from which an outline counts, and of the ears up to which it does.
+LEAST_FACE, MOST_EAR = 0.25, 0.3
+# Pixels beside the model's silhouette at which the head must be missed.
+BESIDE_PX = 1.5
+STEP_PX = 0.5
+
+
+@dataclass(frozen=True)
+class Silhouette:
+    """N points of the model's silhouette with the edges that the photo shows near them.
+
+    Attributes:
+        ends: (N, 2) int64, the two vertices between which a point lies. part: (N,) its share of the way to the second.
+        target: (N, 2) pixels of the photo's edge. normal: (N, 2) unit, out of the face. spread: pixels.
+    """
+
+    ends: Tensor
+    part: Tensor
+    target: Tensor
+    normal: Tensor
+    spread: float
+
+    def loss(self, vertices: Tensor, camera: DifferentiableCamera) -> Tensor:
+        """() minus the log likelihood of the edges, up to a constant: Geman and McClure's, of distances across them."""
+        if not len(self.part):
+            return vertices.new_zeros(())
+        first, second = vertices[self.ends[:, 0]], vertices[self.ends[:, 1]]
+        place = first + self.part[:, None] * (second - first)
+        away = ((camera.project(place) - self.target) * self.normal).sum(1) / self.spread
+        square = away**2
+        share = min(1.0, INDEPENDENT_EDGES / len(self.part))
+        return 0.5 * share * (9.0 * square / (9.0 + square)).sum()
+
+
+def find_silhouette(
+    model: FaceModel, scene: TracedScene, normals: Floats, view: View, face_height: float
+) -> Silhouette:
+    """The silhouette of the head in ``scene`` with vertex ``normals`` (V, 3), and its edges in ``view``.
+
+    ``face_height``: in pixels of the view.
+    """
+    outline = _model_outline(model, scene, normals, view.camera)
+    offset, found = _edges(outline, view, face_height)
+    kept = outline.at(found)
+    return Silhouette(
+        ends=torch.from_numpy(kept.ends),
+        part=torch.from_numpy(kept.part),
+        target=torch.from_numpy(kept.pixel + offset[found, None] * kept.normal),
+        normal=torch.from_numpy(kept.normal),
+        spread=float(np.hypot(SPREAD * face_height, SPREAD_PX)),
+    )
+
+
+@dataclass(frozen=True)
+class _Outline:
+    """Points of the silhouette as in `Silhouette`, where the model has them: ``pixel`` (N, 2)."""
+
+    ends: NDArray[np.int64]
+    part: Floats
+    pixel: Floats
+    normal: Floats
+
+    def at(self, chosen: NDArray[np.bool_]) -> _Outline:
+        return _Outline(self.ends[chosen], self.part[chosen], self.pixel[chosen], self.normal[chosen])
+
+
+def _model_outline(model: FaceModel, scene: TracedScene, normals: Floats, camera: Camera) -> _Outline:
+    """Points on edges of the face's skin at which the interpolated normal is at right angles to the line of sight, and
+    beside which the camera sees nothing of the head.
+    """
+    vertices = scene.vertices
+    facing = (normals * (camera.centre.astype(np.float32) - vertices)).sum(1)
+    ends = _face_edges(model)
+    ends = ends[(facing[ends[:, 0]] > 0.0) != (facing[ends[:, 1]] > 0.0)]
+    first, second = facing[ends].T
+    part = (first / (first - second))[:, None]
+    points = vertices[ends[:, 0]] * (1.0 - part) + vertices[ends[:, 1]] * part
+    out = normals[ends[:, 0]] * (1.0 - part) + normals[ends[:, 1]] * part
+    pixel = camera.project(points)
+    # A millimetre along the normal, seen by the camera: the outline's own normal, since the surface is seen edge-on.
+    across = camera.project(points + out) - pixel
+    across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
+    triangle, _ = primary_hits(scene, camera, (pixel + BESIDE_PX * across).astype(np.float32))
+    outline = _Outline(ends, part[:, 0].astype(np.float32), pixel.astype(np.float32), across.astype(np.float32))
+    return outline.at(triangle < 0)
+
+
+def _face_edges(model: FaceModel) -> NDArray[np.int64]:
+    """(E, 2) edges of the face's skin without the ears."""
+    counts = (model.regions["face"] > LEAST_FACE) & (model.regions["ears"] < MOST_EAR)
+    skin = model.face_part[model.triangle_face] == 0
+    triangles = model.triangles[skin & counts[model.triangles].all(1)].astype(np.int64)
+    pairs = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    return np.asarray(np.unique(np.sort(pairs, 1), axis=0))
+
+
+def _edges(outline: _Outline, view: View, face_height: float) -> tuple[Floats, NDArray[np.bool_]]:
+    """(N,) pixels along the normal from the model's silhouette to the photo's, and (N,) where there is one."""
+    reach = max(2.0, REACH * face_height)
+    steps = np.arange(-reach, reach + STEP_PX / 2, STEP_PX, dtype=np.float32)
+    shown = linear_to_srgb(np.clip(view.image, 0.0, 1.0)).astype(np.float32)
+    change = np.linalg.norm(_along(shown, outline, steps + 1.0) - _along(shown, outline, steps - 1.0), axis=2)
+    score = change * np.exp(-0.5 * (steps / (0.5 * reach)) ** 2)
+    best = score.argmax(1)
+    rows = np.arange(len(best))
+    offset = steps[best] + STEP_PX * _peak(score, best)
+    inside = _along(_unlike_skin(view, face_height), outline, offset[:, None] - 2.0)[:, 0, 0]
+    clear = (change[rows, best] > FAINTEST) & (inside < SKIN_WIDTH)
+    height, width = view.image.shape[:2]
+    x, y = (outline.pixel + offset[:, None] * outline.normal).T
+    return offset.astype(np.float32), clear & (x > 2) & (y > 2) & (x < width - 2) & (y < height - 2)
+
+
+def _along(image: Floats, outline: _Outline, steps: Floats) -> Floats:
+    """(N, S, C) of (H, W, C) at steps (S,) or (N, S) along the normals, linear."""
+    every = np.broadcast_to(steps, (len(outline.part), steps.shape[-1]))
+    place = outline.pixel[:, None] + every[:, :, None] * outline.normal[:, None]
+    if not len(place):
+        return np.zeros((0, steps.shape[-1], image.shape[2]), np.float32)
+    # OpenCV counts pixel centres as whole numbers.
+    across, down = (np.ascontiguousarray(place[:, :, axis] - 0.5, np.float32) for axis in range(2))
+    found = cv2.remap(image, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found.reshape(*place.shape[:2], image.shape[2]), np.float32)
+
+
+def _peak(score: Floats, best: NDArray[np.int64]) -> Floats:
+    """(N,) where the parabola through the best score and its neighbours has its top, in steps from the best."""
+    count = score.shape[1]
+    rows, middle = np.arange(len(best)), np.clip(best, 1, count - 2)
+    before, at, after = (score[rows, middle + shift] for shift in (-1, 0, 1))
+    bend = before - 2.0 * at + after
+    top = np.where(bend < -1e-9, 0.5 * (before - after) / np.minimum(bend, -1e-9), 0.0)
+    return np.asarray(np.where(middle == best, np.clip(top, -0.5, 0.5), 0.0), np.float32)
+
+
+def _unlike_skin(view: View, face_height: float) -> Floats:
+    """(H, W, 1) distance of the logarithm of colour from that of the trusted skin near by; large where none is."""
+    blur = max(1.0, SKIN_BLUR * face_height)
+    logarithm = np.log(view.image + 0.01)
+    mass = cv2.GaussianBlur(view.weight, (0, 0), blur)
+    near = cv2.GaussianBlur(logarithm * view.weight[:, :, None], (0, 0), blur) / np.maximum(mass, 1e-4)[:, :, None]
+    difference = logarithm - near
+    brightness = difference.mean(2)
+    tint = np.abs(difference - brightness[:, :, None]).mean(2)
+    # Light from behind brightens the very edge of a face; hair is darker.
+    away = 2.0 * tint + np.where(brightness < 0.0, -brightness, BRIGHT_SHARE * brightness)
+    return np.asarray(np.where(mass > 1e-3, away, 9.0)[:, :, None], np.float32)

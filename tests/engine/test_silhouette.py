@@ -1,0 +1,120 @@
+"""The silhouette against renders of a head that looks aside, whose outline is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.engine
+torch = pytest.importorskip("torch")
+cv2 = pytest.importorskip("cv2")
+
+import heads  # noqa: E402
+from nextgenface.engine.fit.head import DifferentiableCamera, DifferentiableHead  # noqa: E402
+from nextgenface.engine.fit.photometric import View  # noqa: E402
+from nextgenface.engine.fit.refine import face_height  # noqa: E402
+from nextgenface.engine.fit.silhouette import Silhouette, find_silhouette  # noqa: E402
+from nextgenface.engine.render.geometry import TracedScene  # noqa: E402
+from nextgenface.engine.render.path import render  # noqa: E402
+from nextgenface.engine.render.transfer import primary_hits  # noqa: E402
+from nextgenface.engine.scene.light import Light  # noqa: E402
+
+SIZE = 256
+
+
+@pytest.fixture(scope="module")
+def aside() -> heads.Portrait:
+    """The known head, seen from its right."""
+    known = heads.portrait()
+    camera = heads.front_camera(SIZE)
+    turn, _ = cv2.Rodrigues(np.array([0.05, 0.55, 0.0]))
+    truth = replace(known.truth, camera=replace(camera, rotation=turn))
+    maps = heads.statistical_maps(known.model, truth.reflectance)
+    light = Light(truth.light).image(32)
+    picture = render(truth.vertices, known.model, *maps, light, truth.camera, samples=32, depth=2, seed=3)
+    # A background between light and dark, as in a room.
+    image = picture.image + 0.12 * (1.0 - picture.coverage[:, :, None])
+    view = View(image.astype(np.float32), heads.skin_mask(known.model, truth.vertices, truth.camera), truth.camera)
+    points = heads.landmark_pixels(known.model, truth.vertices, truth.camera)
+    return heads.Portrait(known.model, view, points, truth)
+
+
+def _found(aside: heads.Portrait, vertices: np.ndarray, image: np.ndarray | None = None) -> Silhouette:
+    head = DifferentiableHead(aside.model)
+    scene = TracedScene(vertices, aside.model.triangles)
+    normals = head.vertex_normals(torch.from_numpy(vertices)).numpy()
+    view = aside.view if image is None else replace(aside.view, image=image)
+    return find_silhouette(aside.model, scene, normals, view, face_height(aside.points))
+
+
+def _disturbed(aside: heads.Portrait) -> np.ndarray:
+    """The head with another shape, one to two pixels off at the outline."""
+    rng = np.random.default_rng(2)
+    identity = aside.truth.identity + 1.6 * rng.normal(size=aside.model.identity_count).astype(np.float32)
+    return aside.model.vertices(identity, aside.truth.expression)
+
+
+def _gaps(aside: heads.Portrait, found: Silhouette) -> np.ndarray:
+    """(N,) pixels from the edges found to the true head's outline, along the normals: the last that hits the head."""
+    steps = np.arange(-6.0, 6.0, 0.1, dtype=np.float32)
+    place = found.target.numpy()[:, None] + steps[None, :, None] * found.normal.numpy()[:, None]
+    scene = TracedScene(aside.truth.vertices, aside.model.triangles)
+    triangle, _ = primary_hits(scene, aside.truth.camera, place.reshape(-1, 2))
+    hit = triangle.reshape(len(place), -1) >= 0
+    return steps[hit.shape[1] - 1 - hit[:, ::-1].argmax(1)]
+
+
+def test_the_edges_of_the_true_head_are_its_own(aside):
+    found = _found(aside, aside.truth.vertices)
+    assert len(found.part) > 25
+    assert np.abs(np.median(_gaps(aside, found))) < 0.3
+    assert np.quantile(np.abs(_gaps(aside, found)), 0.9) < 1.0
+
+
+def test_the_edges_near_another_head_are_the_photo_s(aside):
+    vertices = _disturbed(aside)
+    found = _found(aside, vertices)
+    ends = vertices[found.ends.numpy()]
+    model = aside.truth.camera.project(ends[:, 0] + found.part.numpy()[:, None] * (ends[:, 1] - ends[:, 0]))
+    before = np.abs(((model - found.target.numpy()) * found.normal.numpy()).sum(1))
+
+    assert len(found.part) > 20 and before.mean() > 1.2
+    assert np.abs(_gaps(aside, found)).mean() < 0.35 * before.mean()
+
+
+def test_hair_over_the_edge_is_no_edge_of_the_face(aside):
+    """A dark lock along the lower half of the outline."""
+    plain = _found(aside, aside.truth.vertices)
+    places = plain.target.numpy()
+    low = places[places[:, 1] > np.median(places[:, 1])]
+    image = aside.view.image.copy()
+    for x, y in np.round(low).astype(int).tolist():
+        cv2.circle(image, (x, y), 9, (0.012, 0.01, 0.008), -1)
+    covered = _found(aside, aside.truth.vertices, image)
+    below = covered.target.numpy()[:, 1] > np.median(places[:, 1]) + 9
+    assert below.sum() < 0.2 * len(low)
+    assert (~below).sum() > 0.5 * (len(places) - len(low))
+
+
+def test_a_head_on_a_background_of_its_own_colour_has_no_edges(aside):
+    flat = np.broadcast_to(np.median(aside.view.image[aside.view.weight > 0.5], 0), aside.view.image.shape)
+    assert len(_found(aside, aside.truth.vertices, flat.copy()).part) == 0
+
+
+def test_the_loss_pulls_the_head_to_the_edges(aside):
+    """Its gradient by the vertices against finite differences, along random moves of all of them."""
+    vertices = torch.from_numpy(_disturbed(aside))
+    found = _found(aside, vertices.numpy())
+    camera = DifferentiableCamera.at(aside.truth.camera)
+    place = vertices.clone().requires_grad_(True)
+    (slope,) = torch.autograd.grad(found.loss(place, camera), place)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(3):
+        move = torch.randn(3, generator=generator).expand_as(vertices)
+        up, down = (float(found.loss(vertices + sign * 0.1 * move, camera)) for sign in (1.0, -1.0))
+        assert float((slope * move).sum()) == pytest.approx((up - down) / 0.2, rel=0.03)
+    truth = torch.from_numpy(aside.truth.vertices)
+    # Measured: 0.30. The outline of another shape runs over other points.
+    assert float(found.loss(truth, camera)) < 0.4 * float(found.loss(vertices, camera))
