@@ -30,7 +30,7 @@ FloatImage = NDArray[np.float32]
 
 # Shading is smooth, so it is traced for fewer texels than the maps have.
 SHADING_SIZE = 512
-LEAST_COSINE, FULL_COSINE = 0.1, 0.35
+LEAST_COSINE, FULL_COSINE = 0.15, 0.4
 
 
 @dataclass

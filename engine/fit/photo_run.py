@@ -19,7 +19,7 @@ from .eyes import SIDES, find_eyeball
 from .map_view import MapView
 from .maps import FinishedMaps
 from .photometric import View
-from .prepare import PreparedPhoto, photo_camera, uncropped
+from .prepare import PreparedPhoto, photo_camera, uncropped, uncropped_mean
 from .preview import StatisticalPreview, over
 from .stage1 import PhotoFit
 from .stage2 import Observation, Stage2Result
@@ -100,19 +100,16 @@ class PhotoRun:
         """(h, 2 h, 3) the light as the picture that is written, rendered with, and shown in Blender."""
         return Light(second.light).image(self.settings.environment_height)
 
-    def reproduction(self, picture: FloatImage, second: Stage2Result, maps: FinishedMaps) -> float:
-        """dB against the photo's own pixels: an enlarged crop is smoother than any photo, so its render says too much."""
+    def reproduction(self, picture: FloatImage) -> float:
+        """dB of the crop's ``picture`` (H, W, 3 or more) against the photo's own pixels: an enlarged crop is smoother than
+        any photo, so its render says too much.
+        """
         crop, photo = self.prepared.crop, self.prepared.photo
+        shown = np.ascontiguousarray(picture[:, :, :3])
         if crop.scale <= 1.0:
-            return psnr(picture[:, :, :3], crop.linear, self.prepared.mask)
-        left, top = int(crop.left), int(crop.top)
-        width, height = round(crop.width / crop.scale), round(crop.height / crop.scale)
-        window = slice(top, min(photo.height, top + height)), slice(left, min(photo.width, left + width))
-        seen = photo.linear[window]
-        mask = uncropped(self.prepared.mask, crop, photo)[window]
-        camera = photo_camera(second.camera, crop, photo).cropped(left, top, seen.shape[1], seen.shape[0], 1.0)
-        found = self.render(maps, second, View(seen, mask, camera), self.settings.render_samples)
-        return psnr(found[:, :, :3], seen, mask)
+            return psnr(shown, crop.linear, self.prepared.mask)
+        mask = uncropped(self.prepared.mask, crop, photo)
+        return psnr(uncropped_mean(shown, crop, photo), photo.linear, mask)
 
     def collected(
         self, second: Stage2Result, maps: FinishedMaps, picture: FloatImage, shading: FloatImage

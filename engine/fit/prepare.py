@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -90,10 +91,23 @@ def photo_camera(camera: Camera, crop: FaceCrop, photo: Photo) -> Camera:
 
 
 def uncropped(values: FloatImage, crop: FaceCrop, photo: Photo) -> FloatImage:
-    """(H, W) of the whole photo: ``values`` (h, w) of its crop where that lies, 0 elsewhere."""
+    """(H, W, ...) of the whole photo: ``values`` (h, w, ...) of its crop where that lies, 0 elsewhere."""
+    return _moved_back(values, crop, photo, (0.5, 0.5))
+
+
+def uncropped_mean(values: FloatImage, crop: FaceCrop, photo: Photo) -> FloatImage:
+    """The same, each of the photo's pixels being the mean over its square in a crop that is larger than the photo."""
+    count = math.ceil(2.0 * crop.scale)
+    places = (np.arange(count) + 0.5) / count
+    moved = [_moved_back(values, crop, photo, (x, y)) for x in places for y in places]
+    return np.asarray(np.mean(moved, 0), np.float32)
+
+
+def _moved_back(values: FloatImage, crop: FaceCrop, photo: Photo, at: tuple[float, float]) -> FloatImage:
+    """(H, W, ...) ``values`` of the crop at the place ``at`` (x, y) in [0, 1] of each of the photo's pixels."""
     place = np.array([[crop.scale, 0.0, -crop.left * crop.scale], [0.0, crop.scale, -crop.top * crop.scale]])
     # OpenCV counts pixel centres as whole numbers.
-    place[:, 2] += 0.5 * crop.scale - 0.5
+    place[:, 2] += np.array(at) * crop.scale - 0.5
     moved = cv2.warpAffine(values, place, (photo.width, photo.height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     return np.asarray(moved, np.float32)
 

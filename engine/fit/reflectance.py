@@ -51,8 +51,9 @@ REGION_KNEE = 1.0
 # Levenberg and Marquardt's damping, relative to the curvature; and the longest step of any unknown, in deviations.
 FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-2, 1e-6, 1e4
 LONGEST_STEP = 1.0
+CURVATURE_EVERY = 2
 # The search ends when a step lowers the loss, which is minus a log posterior, by less.
-ENOUGH = 0.5
+ENOUGH = 1.0
 # Deviations that a region may have in `Reflectance.moderate`.
 MODERATE = 0.4
 
@@ -267,9 +268,12 @@ def solve_reflectance(
     """
     search = _Search(photos, start, [photo.weight for photo in photos], albedo_weight)
     place, damping = start.packed(), FIRST_DAMPING
-    for _ in range(steps):
+    for step in range(steps):
         before = search.loss(place)
-        moved, after, damping = search.step(place, before, damping)
+        # The curvature changes little and takes most of the time.
+        if step % CURVATURE_EVERY == 0:
+            curvature = search.curvature(place)
+        moved, after, damping = search.step(place, before, curvature, damping)
         tick(after)
         place = moved
         search = search.reweighted(place)
@@ -300,11 +304,11 @@ class _Search:
                 reflectance_loss(self.photos, self.start.unpacked(place), lights, self.trusts, self.albedo_weight)
             )
 
-    def step(self, place: Tensor, before: float, damping: float) -> tuple[Tensor, float, float]:
+    def step(self, place: Tensor, before: float, curvature: Tensor, damping: float) -> tuple[Tensor, float, float]:
         """The first step that lowers the loss, with ever more damping, with its loss and its damping for the next; none
         where none does.
         """
-        gradient, curvature = self._slopes(place)
+        gradient = self._gradient(place)
         while damping < MOST_DAMPING:
             move = torch.linalg.solve(curvature + damping * torch.diag(curvature.diagonal()), gradient)
             moved = place - (move * (LONGEST_STEP / move.abs().max()).clamp(max=1.0)).float()
@@ -314,16 +318,21 @@ class _Search:
             damping *= 10.0
         return place, before, FIRST_DAMPING
 
-    def _slopes(self, place: Tensor) -> tuple[Tensor, Tensor]:
-        """Gradient (n,) and the Gauss-Newton curvature (n, n), float64."""
-        lights = self.lights(place)
+    def _gradient(self, place: Tensor) -> Tensor:
+        """(n,) float64 slopes of the loss."""
         unknown = place.clone().requires_grad_(True)
-        loss = reflectance_loss(self.photos, self.start.unpacked(unknown), lights, self.trusts, self.albedo_weight)
+        found = self.start.unpacked(unknown)
+        loss = reflectance_loss(self.photos, found, self.lights(place), self.trusts, self.albedo_weight)
         (gradient,) = torch.autograd.grad(loss, unknown)
+        return gradient.double()
+
+    def curvature(self, place: Tensor) -> Tensor:
+        """(n, n) float64 second derivatives of the loss as Gauss and Newton have them."""
+        lights = self.lights(place)
         curvature = self.albedo_weight * torch.diag(self.start.unpacked(place).prior_curvature().double())
         for photo, light, trust in zip(self.photos, lights, self.trusts, strict=True):
             curvature = curvature + photo.curvature(self.start, place, light, trust)
-        return gradient.double(), curvature
+        return curvature
 
     def reweighted(self, place: Tensor) -> _Search:
         """With the trusts of ``place``."""

@@ -100,7 +100,7 @@ class Run:
             self.reporter.preview(small(over(picture, view.image, 1.0)))
             self.reporter.progress("render", 2 * number + 1, 2 * len(self.photos))
             shading = photo.render(_white(maps), found, view.scaled(0.5), CORRECTION_SAMPLES)
-            qualities.append(photo.reproduction(picture, found, maps))
+            qualities.append(photo.reproduction(picture))
             photos.append(photo.collected(found, maps, picture, shading))
         return photos, qualities
 

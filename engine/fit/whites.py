@@ -27,6 +27,8 @@ NEAREST, FARTHEST = 1.25, 3.0
 # Of each eye's white these quantiles of luminance count: below lie lashes, the lid's shadow, and skin where the lids lie a
 # little otherwise than the detector has them; above, the catchlight.
 DIMMEST, BRIGHTEST = 0.7, 0.95
+# And no pixel below this share of the brightest counts: of narrow eyes, most of what the detector calls eye may be lid.
+LEAST_SHARE = 0.6
 # Linear values from which a photo is blown out.
 CLIPPED = 0.95
 FEWEST_PIXELS = 8
@@ -106,12 +108,13 @@ def _white(places: Floats, colours: Floats, points: FloatImage, centre: int, edg
     """One eye's white among the pixels at ``places`` (N, 2) with their ``colours`` (N, 3)."""
     radius = np.linalg.norm(points[list(edge)] - points[centre], axis=1).mean()
     away = np.linalg.norm(places - points[centre], axis=1) / radius
-    near = (away > NEAREST) & (away < FARTHEST)
+    near = (away > NEAREST) & (away < FARTHEST) & (colours.max(1) < CLIPPED)
     if near.sum() < FEWEST_PIXELS:
         return None
     brightness = colours.mean(1)
     low, high = np.quantile(brightness[near], (DIMMEST, BRIGHTEST))
-    kept = near & (brightness >= low) & (brightness <= high) & (colours.max(1) < CLIPPED)
+    low = max(low, LEAST_SHARE * high)
+    kept = near & (brightness >= low) & (brightness <= high)
     if kept.sum() < FEWEST_PIXELS:
         return None
     return White(places[kept].astype(np.float32), colours[kept].mean(0))

@@ -28,15 +28,17 @@ SETTINGS = Settings(stage2_iterations=12, stage3_iterations=6, render_samples=1,
 
 @pytest.fixture(scope="module")
 def searches(astronaut, tmp_path_factory):
-    """Of a real fit: module -> the last L-BFGS search in it, (optimiser, closure), and "stage3" -> arguments of its loss."""
+    """Of a real fit: module -> the last L-BFGS search in it, (optimiser, closure); "stage3" -> arguments of its loss; and
+    "reflectance" -> the last search for the skin with the place where it began.
+    """
     from nextgenface.engine.fit.pipeline import reconstruct
     from nextgenface.engine.render.variant import activate
 
     activate()
-    from nextgenface.engine.fit import stage3
+    from nextgenface.engine.fit import reflectance, stage3
 
     found = {}
-    step, loss = torch.optim.LBFGS.step, stage3.total_loss
+    step, loss, skin_step = torch.optim.LBFGS.step, stage3.total_loss, reflectance._Search.step
 
     def noted_step(optimiser, closure):
         found[closure.__module__.rpartition(".")[2]] = (optimiser, closure)
@@ -46,7 +48,12 @@ def searches(astronaut, tmp_path_factory):
         found["stage3"] = arguments
         return loss(*arguments)
 
+    def noted_skin_step(search, place, *others):
+        found["reflectance"] = (search, place)
+        return skin_step(search, place, *others)
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reflectance._Search, "step", noted_skin_step)
         patch.setattr(torch.optim.LBFGS, "step", noted_step)
         patch.setattr(stage3, "total_loss", noted_loss)
         reconstruct([astronaut], tmp_path_factory.mktemp("fit") / "out", SETTINGS, SilentReporter())
@@ -63,10 +70,16 @@ def test_stage1(benchmark, astronaut):
     assert found.landmark_error_percent < 1.0
 
 
-@pytest.mark.parametrize("part", ["reflectance", "refine"])
-def test_stage2_evaluation(benchmark, searches, part):
-    """Loss and gradient of the reflectance with its best light, and of the shape."""
-    optimiser, closure = searches[part]
+@pytest.mark.parametrize("part", ["loss", "_gradient", "curvature"])
+def test_stage2_skin(benchmark, searches, part):
+    """The skin's loss with its best light, and its first and second derivatives."""
+    search, place = searches["reflectance"]
+    assert np.isfinite(benchmark(lambda: getattr(search, part)(place))).all()
+
+
+def test_stage2_shape(benchmark, searches):
+    """Loss and gradient of shape and camera."""
+    optimiser, closure = searches["refine"]
     for unknown in optimiser.param_groups[0]["params"]:
         unknown.requires_grad_(True)
     assert torch.isfinite(benchmark(closure))

@@ -1,0 +1,110 @@
+"""The whites of the eyes, and what they tell of the light."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.engine
+pytest.importorskip("cv2")
+torch = pytest.importorskip("torch", reason="needs the engine's packages")
+
+from nextgenface.engine.faces.skin_colour import part_albedo  # noqa: E402
+from nextgenface.engine.fit.lighting import LightPrior, solve_light  # noqa: E402
+from nextgenface.engine.fit.shading import unshadowed  # noqa: E402
+from nextgenface.engine.fit.whites import WhiteEvidence, find_whites  # noqa: E402
+
+SIZE = 160
+CENTRES = {468: (50.0, 80.0), 473: (110.0, 80.0)}
+RADIUS = 8.0
+
+
+def face(tint, catchlight=False, lashes=False):
+    """Two almond-free, round eyes: an iris in a white disc, under a light of some tint; the rest is skin."""
+    image = np.full((SIZE, SIZE, 3), (0.4, 0.2, 0.12), np.float32)
+    eyes, points = np.zeros((SIZE, SIZE), np.float32), np.zeros((478, 3), np.float32)
+    rows, columns = np.mgrid[:SIZE, :SIZE] + 0.5
+    for number, (x, y) in CENTRES.items():
+        away = np.hypot(columns - x, rows - y)
+        white = away < 2.6 * RADIUS
+        eyes[white] = 1.0
+        image[white] = part_albedo("eye_left") * tint
+        if lashes:
+            image[white & (rows < y - RADIUS)] = 0.01
+        if catchlight:
+            image[white & (np.abs(columns - x - 1.6 * RADIUS) < 1)] = 1.0
+        image[away < RADIUS] = (0.05, 0.1, 0.2)
+        points[number, :2] = x, y
+        for step, (dx, dy) in enumerate(((1, 0), (0, -1), (-1, 0), (0, 1))):
+            points[number + 1 + step, :2] = x + RADIUS * dx, y + RADIUS * dy
+    return image, eyes, points
+
+
+@pytest.mark.parametrize("spoilt", [{}, {"catchlight": True}, {"lashes": True}])
+def test_the_whites_are_found_with_their_colour(spoilt):
+    light = np.array([1.2, 1.0, 0.8])
+    found = find_whites(*face(light, **spoilt))
+    assert len(found) == 2
+    for white, centre in zip(found, CENTRES.values(), strict=True):
+        np.testing.assert_allclose(white.colour, part_albedo("eye_left") * light, rtol=0.02)
+        away = np.linalg.norm(white.pixels - centre, axis=1)
+        assert (away > RADIUS).all() and (away < 2.6 * RADIUS).all()
+
+
+def test_closed_eyes_tell_nothing():
+    image, eyes, points = face(np.ones(3))
+    assert find_whites(image, np.zeros_like(eyes), points) == []
+
+
+def test_blown_out_whites_tell_nothing():
+    image, eyes, points = face(np.full(3, 4.0))
+    assert find_whites(image, eyes, points) == []
+
+
+def test_narrow_eyes_are_told_from_the_lids_beside_them():
+    """Where the detector's eyes are wider than the person's, what it calls white is in part dark skin."""
+    image, eyes, points = face(np.ones(3))
+    for x, y in CENTRES.values():
+        rows, columns = np.mgrid[:SIZE, :SIZE] + 0.5
+        lids = (np.abs(rows - y) > 0.8 * RADIUS) & (np.hypot(columns - x, rows - y) < 2.6 * RADIUS)
+        image[lids] = (0.06, 0.03, 0.02)
+    for white in find_whites(image, eyes, points):
+        np.testing.assert_allclose(white.colour, part_albedo("eye_left"), rtol=0.02)
+
+
+# --- as evidence on the light -----------------------------------------------------------------------------------------
+
+BANDS = 3
+FRONT = torch.tensor([0.0, 0.0, 1.0])
+
+
+def evidence(light):
+    """Of two eyes that look to the camera and see all of the sky before them."""
+    columns = [float(unshadowed(FRONT[None], torch.eye(9)[:, [k] * 3])[0, 0]) for k in range(BANDS * BANDS)]
+    return WhiteEvidence.of([torch.tensor(columns)] * 2, [part_albedo("eye_left") * light] * 2)
+
+
+def most_likely(light):
+    prior = LightPrior.neutral(BANDS, FRONT)
+    nothing = torch.zeros(3, 1, BANDS * BANDS), torch.zeros(1, 3), torch.zeros(1, 3)
+    return unshadowed(FRONT[None], solve_light(*nothing, prior, evidence(light)))[0].numpy()
+
+
+def test_without_other_evidence_the_light_goes_to_where_the_whites_have_it():
+    tint = np.array([1.2, 1.0, 0.8])
+    np.testing.assert_allclose(most_likely(np.ones(3)), 1.0, atol=0.01)
+    front = most_likely(tint)
+    # Between neutral and what the eyes say; all tints are smaller in a dimmer light, so it is drawn to that a little.
+    share = (front / front.mean() - 1.0)[[0, 2]] / (tint - 1.0)[[0, 2]]
+    assert ((share > 0.4) & (share < 0.8)).all()
+    assert 0.85 < front.mean() < 1.02
+    assert 1.0 < most_likely(np.full(3, 1.3)).mean() < 1.3
+
+
+def test_the_density_is_that_of_its_precision():
+    found = evidence(np.array([1.1, 1.0, 0.9]))
+    light = torch.randn(BANDS * BANDS, 3, generator=torch.Generator().manual_seed(0))
+    flat = light.T.reshape(-1)
+    expected = 0.5 * flat @ found.precision @ flat - found.told @ flat
+    nothing = found.negative_log(torch.zeros_like(light))
+    assert float(found.negative_log(light) - nothing) == pytest.approx(float(expected), rel=1e-4)
