@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ..faces.model import FaceModel
@@ -16,11 +17,14 @@ from ..scene.colour import linear_to_srgb
 from ..scene.light import Light
 from ..settings import Settings
 from .eyes import SIDES, find_eyeball
+from .head import DifferentiableHead
 from .map_view import MapView
 from .maps import FinishedMaps
 from .photometric import View
-from .prepare import PreparedPhoto, photo_camera, uncropped, uncropped_mean
+from .prepare import PreparedPhoto, mask_with, photo_camera, uncropped, uncropped_mean
 from .preview import StatisticalPreview, over
+from .refine import face_height
+from .silhouette import skin_at_edges
 from .stage1 import PhotoFit
 from .stage2 import Observation, Stage2Result
 from .whites import White, find_whites
@@ -69,6 +73,10 @@ class PhotoRun:
         irises = prepared.detail.from_photo(prepared.face.points[list(IRISES)])[:, :2]
         balls = {side: find_eyeball(self.model, second.vertices, side, camera, irises) for side in SIDES}
         detail = View(prepared.detail.linear, prepared.detail_mask, camera)
+        normals = DifferentiableHead(self.model).vertex_normals(torch.from_numpy(second.vertices)).numpy()
+        height = face_height(prepared.detail.from_photo(prepared.face.points))
+        beside = skin_at_edges(self.model, second.vertices, normals, detail, height)
+        detail = replace(detail, weight=mask_with(prepared, beside))
         eyes, brows = prepared.detail_eyes, prepared.detail_brows
         return MapView(self.model, second, detail, eyes, balls, self.settings, self.reporter, brows)
 

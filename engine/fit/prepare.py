@@ -28,6 +28,8 @@ DETAIL_SHARE = 1.0
 LEAST_TRUST = 0.25
 # Width of the rim that is not looked at, as a share of the root of the face's area; over as much again trust comes up.
 RIM_SHARE = 0.02
+# The same along the silhouette of a fitted head.
+NARROW_RIM_SHARE = 0.007
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,14 @@ def prepare_photo(path: Path, settings: Settings, reporter: Reporter) -> Prepare
     return PreparedPhoto(photo, face, crop, detail, fit_mask, mask, eyes, brows)
 
 
+def mask_with(prepared: PreparedPhoto, aside: NDArray[np.bool_]) -> FloatImage:
+    """The detail picture's mask, (H, W), widened to ``aside`` (H, W): True where a fitted face shows skin next to its
+    silhouette. There the face's border is known, so its rim is narrow.
+    """
+    wider, _ = _masks(prepared.detail, prepared.face, aside)
+    return np.asarray(np.where(aside, np.maximum(prepared.detail_mask, wider), prepared.detail_mask))
+
+
 def detail_size(crop: FaceCrop, settings: Settings) -> int:
     """Longer side in pixels of the picture for the maps: as the photo has it, at least the fit's, at most what the maps
     can hold.
@@ -73,11 +83,11 @@ def detail_size(crop: FaceCrop, settings: Settings) -> int:
     return round(max(settings.fit_size, min(native, DETAIL_SHARE * settings.texture_size)))
 
 
-def _masks(crop: FaceCrop, face: DetectedFace) -> tuple[FloatImage, FloatImage]:
+def _masks(crop: FaceCrop, face: DetectedFace, aside: NDArray[np.bool_] | None = None) -> tuple[FloatImage, FloatImage]:
     points = crop.from_photo(face.points)
     person = person_mask(_srgb8(crop.linear))
-    skin = skin_mask(crop, points, person)
-    return surely_skin(skin), eye_mask(crop, points)
+    skin = skin_mask(crop, points, person, aside)
+    return surely_skin(skin, RIM_SHARE if aside is None else NARROW_RIM_SHARE), eye_mask(crop, points)
 
 
 def _srgb8(linear: FloatImage) -> NDArray[np.uint8]:
@@ -112,7 +122,7 @@ def _moved_back(values: FloatImage, crop: FaceCrop, photo: Photo, at: tuple[floa
     return np.asarray(moved, np.float32)
 
 
-def surely_skin(mask: FloatImage) -> FloatImage:
+def surely_skin(mask: FloatImage, rim_share: float = RIM_SHARE) -> FloatImage:
     """``mask`` (H, W) without doubtful pixels (what is half trusted would show half) and without its outer rim.
 
     At the rim are the shadow of the hair and the turn of the cheek; openings inside, such as the eyes, keep their edges.
@@ -122,7 +132,7 @@ def surely_skin(mask: FloatImage) -> FloatImage:
     solid = np.zeros(mask.shape, np.uint8)
     outlines, _ = cv2.findContours((mask > 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(solid, outlines, -1, 1, cv2.FILLED)
-    rim = RIM_SHARE * float(np.sqrt(max(1, int(solid.sum()))))
+    rim = rim_share * float(np.sqrt(max(1, int(solid.sum()))))
     # The picture's own border is no rim: outside counts as inside.
     depth = cv2.distanceTransform(cv2.copyMakeBorder(solid, 1, 1, 1, 1, cv2.BORDER_REPLICATE), cv2.DIST_L2, 5)
     inner = np.clip(depth[1:-1, 1:-1] / rim - 1.0, 0.0, 1.0)

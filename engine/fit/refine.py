@@ -29,7 +29,7 @@ EXPRESSION_SPREAD = 0.25
 OUTSIDE_SPREAD = 0.03
 # What stage 1 found from landmarks, depth and outline, which stage 2 does not look at again, holds it back by these
 # deviations.
-IDENTITY_HOLD = 2.0
+IDENTITY_HOLD = 0.7
 TURN_HOLD = 0.05
 SHIFT_HOLD = 2.0
 ZOOM_HOLD = 0.03

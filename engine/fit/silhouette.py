@@ -41,6 +41,10 @@ BRIGHT_SHARE = 0.3
 SKIN_BLUR = 0.04
 # The model's soft mask of the face from which an outline counts, and of the ears up to which it does.
 LEAST_FACE, MOST_EAR = 0.25, 0.3
+# Cosine between normal and line of sight below which a surface is seen from aside.
+ASIDE_COSINE = 0.7
+# Of the face's height: how far from an edge skin counts as next to it. And the soft mask of the forehead up to which it does.
+EDGE_REACH, MOST_FOREHEAD = 0.08, 0.3
 # Pixels beside the model's silhouette at which the head must be missed.
 BESIDE_PX = 1.5
 STEP_PX = 0.5
@@ -90,6 +94,34 @@ def find_silhouette(
         normal=torch.from_numpy(kept.normal),
         spread=float(np.hypot(SPREAD * face_height, SPREAD_PX)),
     )
+
+
+def skin_at_edges(
+    model: FaceModel, vertices: Floats, normals: Floats, view: View, face_height: float
+) -> NDArray[np.bool_]:
+    """(H, W) True at pixels of ``view`` that show the face's skin from aside, next to edges of the photo at which it ends.
+
+    The forehead is left out: its upper border is the hair's. ``face_height``: in pixels of the view.
+    """
+    scene = TracedScene(vertices, model.triangles)
+    camera = view.camera
+    rows, columns = np.mgrid[0 : camera.height, 0 : camera.width]
+    pixels = np.stack([columns.ravel(), rows.ravel()], 1) + 0.5
+    triangle, barycentric = primary_hits(scene, camera, pixels)
+    corners = model.triangles[triangle]
+    face, forehead = ((model.regions[name][corners] * barycentric).sum(1) for name in ("face", "forehead"))
+    skin = model.face_part[model.triangle_face[triangle]] == 0
+    sight = camera.centre.astype(np.float32) - vertices
+    facing = (normals * sight).sum(1) / np.linalg.norm(sight, axis=1)
+    aside = (facing[corners] * barycentric).sum(1) < ASIDE_COSINE
+    shown = (triangle >= 0) & skin & aside & (face > LEAST_FACE) & (forehead < MOST_FOREHEAD)
+    near = np.ones((camera.height, camera.width), np.uint8)
+    for x, y in find_silhouette(model, scene, normals, view, face_height).target.numpy().astype(int).tolist():
+        near[y, x] = 0
+    if near.all():
+        return np.zeros(near.shape, bool)
+    distance = cv2.distanceTransform(near, cv2.DIST_L2, 5)
+    return np.asarray(shown.reshape(near.shape) & (distance < EDGE_REACH * face_height))
 
 
 @dataclass(frozen=True)

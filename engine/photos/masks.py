@@ -29,6 +29,8 @@ _ABOVE_BROWS = (127, 70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 356)
 
 # The brows' lower edges, point for point.
 _BELOW_BROWS = (46, 53, 52, 65, 55, 285, 295, 282, 283, 276)
+# Share of the face's height by which a face may reach beyond the detector's oval.
+_OVAL_MARGIN = 0.08
 # Share of the face's height by which brows reach beyond the detector's points.
 _BROW_MARGIN = 0.025
 # sRGB values of the brightest channel between which trust falls: a clipped channel carries no colour, and next to it
@@ -43,17 +45,23 @@ _DARKNESS_WIDTH = 0.6
 _HAIRY = 0.6
 
 
-def skin_mask(crop: FaceCrop, points: FloatArray, person: FloatArray | None = None) -> FloatArray:
+def skin_mask(
+    crop: FaceCrop, points: FloatArray, person: FloatArray | None = None, also: BoolArray | None = None
+) -> FloatArray:
     """(h, w) weights in [0, 1]: 1 where a pixel surely shows skin of the face, lips and brows included.
 
     Args:
         crop: the picture.
         points: (478, 2 or 3) MediaPipe's points in pixels of the crop.
         person: (h, w) in [0, 1], 1 where a person is, or None.
+        also: (h, w) True where the face is known to be seen: close to the detector's oval, which on the far side of a face
+            seen from aside ends before the face does, this counts as inside.
     """
     shape = (crop.height, crop.width)
     face_px = float(np.max(np.ptp(points[:, :2], axis=0)))
     inside = _filled(points, FACE_OVAL, shape)
+    if also is not None:
+        inside |= also & _grown(inside, _OVAL_MARGIN * face_px)
     weight = inside.copy()
     for ring in (RIGHT_EYE, LEFT_EYE, INNER_LIPS):
         # A little wider than the ring: lashes and the wet rim of the lids are no skin.
