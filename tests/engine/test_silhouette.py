@@ -15,7 +15,7 @@ import heads  # noqa: E402
 from nextgenface.engine.fit.head import DifferentiableCamera, DifferentiableHead  # noqa: E402
 from nextgenface.engine.fit.photometric import View  # noqa: E402
 from nextgenface.engine.fit.refine import face_height  # noqa: E402
-from nextgenface.engine.fit.silhouette import Silhouette, find_silhouette  # noqa: E402
+from nextgenface.engine.fit.silhouette import Silhouette, find_silhouette, skin_at_edges  # noqa: E402
 from nextgenface.engine.render.geometry import TracedScene  # noqa: E402
 from nextgenface.engine.render.path import render  # noqa: E402
 from nextgenface.engine.render.transfer import primary_hits  # noqa: E402
@@ -118,3 +118,35 @@ def test_the_loss_pulls_the_head_to_the_edges(aside):
     truth = torch.from_numpy(aside.truth.vertices)
     # Measured: 0.30. The outline of another shape runs over other points.
     assert float(found.loss(truth, camera)) < 0.4 * float(found.loss(vertices, camera))
+
+
+# --- skin next to edges -----------------------------------------------------------------------------------------------
+
+
+def _beside(aside: heads.Portrait, view: View) -> np.ndarray:
+    normals = DifferentiableHead(aside.model).vertex_normals(torch.from_numpy(aside.truth.vertices)).numpy()
+    return skin_at_edges(aside.model, aside.truth.vertices, normals, view, face_height(aside.points))
+
+
+def test_skin_is_found_up_to_the_edge_and_only_there(aside):
+    found = _beside(aside, aside.view)
+    assert found.sum() > 200
+    head = TracedScene(aside.truth.vertices, aside.model.triangles)
+    rows, columns = np.nonzero(found)
+    triangle, barycentric = primary_hits(head, aside.truth.camera, np.stack([columns, rows], 1) + 0.5)
+    assert (triangle >= 0).all()
+    forehead = (aside.model.regions["forehead"][aside.model.triangles[triangle]] * barycentric).sum(1)
+    assert forehead.max() < 0.35
+    # Every edge has such skin within two pixels, unless it lies on the forehead.
+    distance = cv2.distanceTransform((~found).astype(np.uint8), cv2.DIST_L2, 5)
+    edges = _found(aside, aside.truth.vertices).target.numpy().astype(int)
+    below = edges[edges[:, 1] > np.median(edges[:, 1])]
+    assert np.median(distance[below[:, 1], below[:, 0]]) < 2.0
+    # And nothing of it lies farther than a twelfth of the face from one.
+    gaps = np.linalg.norm(np.stack([columns, rows], 1)[:, None] - edges[None], axis=2).min(1)
+    assert gaps.max() < face_height(aside.points) / 12 + 2
+
+
+def test_without_edges_no_skin_is_next_to_one(aside):
+    flat = np.broadcast_to(np.median(aside.view.image[aside.view.weight > 0.5], 0), aside.view.image.shape)
+    assert not _beside(aside, replace(aside.view, image=flat.copy())).any()

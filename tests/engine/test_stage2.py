@@ -16,7 +16,7 @@ from nextgenface.engine.fit.head import DifferentiableCamera, DifferentiableHead
 from nextgenface.engine.fit.lighting import LightPrior  # noqa: E402
 from nextgenface.engine.fit.photometric import Samples  # noqa: E402
 from nextgenface.engine.fit.refine import Posed, Shape, ShapeProblem, face_height, openness, shape_loss  # noqa: E402
-from nextgenface.engine.fit.reflectance import ReflectanceProblem, reflectance_loss  # noqa: E402
+from nextgenface.engine.fit.reflectance import ReflectanceProblem, reflectance_loss, solve_reflectance  # noqa: E402
 from nextgenface.engine.fit.shading import unshadowed  # noqa: E402
 from nextgenface.engine.fit.stage2 import Observation, Stage2Result, fit_statistical, visible_samples  # noqa: E402
 from nextgenface.engine.fit.tracing import trace_transfer  # noqa: E402
@@ -304,3 +304,46 @@ def test_the_skins_gradient_is_right_though_the_light_follows(known, reflectance
     exact, numeric = _slopes(loss, first[name], direction, 2e-2)
     assert abs(exact) > 0.1
     assert exact == pytest.approx(numeric, rel=0.03)
+
+
+# --- the search for the skin ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tone", [-2.5, -1.0, 1.0, 2.5])
+def test_the_skins_search_ends_at_one_place_wherever_it_begins(known, reflectance_problem, tone):
+    """From very dark to very light skin. First-order searches stop here and there on the way."""
+    skin = known.truth.reflectance
+
+    def found(start):
+        losses: list[float] = []
+        reflectance, (explained,) = solve_reflectance([reflectance_problem], start, 16, losses.append)
+        return reflectance, explained, losses
+
+    average = replace(skin, colour=torch.zeros_like(skin.colour))
+    best, _, least = found(skin)
+    other, explained, losses = found(replace(average, colour=torch.cat([torch.tensor([tone]), average.colour[1:]])))
+    # Trust in the points depends on the way (measured: up to 0.10, and 0.6 of a log posterior of some 50).
+    assert float(other.colour[0]) == pytest.approx(float(best.colour[0]), abs=0.15)
+    assert losses[-1] == pytest.approx(least[-1], abs=1.5)
+    assert torch.isfinite(explained.light).all()
+
+
+def test_the_curvature_foretells_the_loss(known, reflectance_problem):
+    """Near the minimum, where the residuals that Gauss and Newton leave out are small: along single unknowns."""
+    problem = reflectance_problem
+    reflectance, _ = solve_reflectance([problem], known.truth.reflectance, 16, lambda loss: None)
+    place, trust = reflectance.packed(), problem.weight
+
+    def loss(unknowns):
+        found = reflectance.unpacked(unknowns)
+        with torch.no_grad():
+            return float(reflectance_loss([problem], found, [problem.best_light(found, trust)], [trust]))
+
+    curvature = problem.curvature(reflectance, place, problem.best_light(reflectance, trust), trust)
+    curvature = curvature + torch.diag(reflectance.prior_curvature().double())
+    assert torch.linalg.eigvalsh(curvature).min() > 0.0
+    for index in (1, 5, len(place) - 2):
+        step = torch.zeros_like(place)
+        step[index] = 0.5
+        numeric = (loss(place + step) - 2.0 * loss(place) + loss(place - step)) / 0.25
+        assert float(curvature[index, index]) == pytest.approx(numeric, rel=0.35)

@@ -11,7 +11,14 @@ pytest.importorskip("PIL")
 from pathlib import Path  # noqa: E402
 
 from nextgenface.engine.photos.crop import FaceCrop, crop_face  # noqa: E402
-from nextgenface.engine.photos.masks import FACE_OVAL, INNER_LIPS, LEFT_EYE, RIGHT_EYE, skin_mask  # noqa: E402
+from nextgenface.engine.photos.masks import (  # noqa: E402
+    FACE_OVAL,
+    INNER_LIPS,
+    LEFT_EYE,
+    RIGHT_EYE,
+    brow_mask,
+    skin_mask,
+)
 from nextgenface.engine.photos.reading import Photo  # noqa: E402
 from nextgenface.engine.scene.camera import Camera  # noqa: E402
 from nextgenface.engine.scene.colour import linear_to_srgb, linear_to_srgb8, srgb_to_linear  # noqa: E402
@@ -194,6 +201,28 @@ def test_alpha_and_the_persons_outline_cut():
     assert mask[115, 110] > 0.9
     cut = FaceCrop(crop.linear, person, 0.0, 0.0, 1.0)
     np.testing.assert_allclose(skin_mask(cut, face_points(200)), mask)
+
+
+def test_skin_beyond_the_detectors_oval_counts_where_the_face_is_known_to_be():
+    """A strip on one side; what is far from the oval, and what is not known, does not count."""
+    crop = a_crop(TONES["medium"])
+    plain = skin_mask(crop, face_points(200))
+    edge = int(np.flatnonzero(plain[110] > 0.5).max())
+    known = np.zeros((200, 200), bool)
+    known[90:130, edge - 5 :] = True
+    wider = skin_mask(crop, face_points(200), None, known)
+    assert wider[110, edge + 4] > 0.9 and plain[110, edge + 4] < 0.1
+    assert wider[110, edge + 30 :].max() == 0.0
+    assert wider[:80].sum() == pytest.approx(plain[:80].sum(), rel=0.02)
+
+
+def test_brows_are_where_the_detector_has_them():
+    mask = brow_mask(a_crop(TONES["light"]), face_points(200))
+    rows, columns = np.nonzero(mask)
+    # The points lie between 0.36 and 0.38 of the height, and from a quarter to three quarters of the width.
+    assert mask[74, 60] == 1.0 and mask[74, 140] == 1.0
+    assert 60 < rows.min() < 72 and 76 < rows.max() < 88
+    assert 38 < columns.min() < 50 and 150 < columns.max() < 162
 
 
 def test_pictures_are_encoded_back():
