@@ -41,6 +41,8 @@ ROUGHNESS_RANGE = (0.25, 0.8)
 GLOSS_WEIGHT = 10.0
 # Deviation of the logarithm of red and blue.
 CAST_SPREAD = 0.1
+# No photo is so dark that its light could be taken for none.
+LEAST_LEVEL = 1e-3
 # How far the light is integrated out. All of it would be right if noise and prior were; on renders of known skin it draws dark
 # skin to the middle as much as none of it draws all skin to the dark.
 VOLUME_SHARE = 0.5
@@ -237,7 +239,7 @@ class ReflectanceProblem:
             luminance((trust[:, None] * part).sum(0) / trust.sum())
             for part in (self.colour, self.typical.radiance(*fields), fields[0])
         )
-        return seen / expected, albedo
+        return (seen / expected).clamp(min=LEAST_LEVEL), albedo
 
 
 @dataclass(frozen=True)

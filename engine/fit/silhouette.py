@@ -109,7 +109,7 @@ def skin_at_edges(
     pixels = np.stack([columns.ravel(), rows.ravel()], 1) + 0.5
     triangle, barycentric = primary_hits(scene, camera, pixels)
     corners = model.triangles[triangle]
-    face, forehead = ((model.regions[name][corners] * barycentric).sum(1) for name in ("face", "forehead"))
+    face, forehead = ((_region(model, name)[corners] * barycentric).sum(1) for name in ("face", "forehead"))
     skin = model.face_part[model.triangle_face[triangle]] == 0
     sight = camera.centre.astype(np.float32) - vertices
     facing = (normals * sight).sum(1) / np.linalg.norm(sight, axis=1)
@@ -160,11 +160,16 @@ def _model_outline(model: FaceModel, scene: TracedScene, normals: Floats, camera
 
 def _face_edges(model: FaceModel) -> NDArray[np.int64]:
     """(E, 2) edges of the face's skin without the ears."""
-    counts = (model.regions["face"] > LEAST_FACE) & (model.regions["ears"] < MOST_EAR)
+    counts = (_region(model, "face") > LEAST_FACE) & (_region(model, "ears") < MOST_EAR)
     skin = model.face_part[model.triangle_face] == 0
     triangles = model.triangles[skin & counts[model.triangles].all(1)].astype(np.int64)
     pairs = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
     return np.asarray(np.unique(np.sort(pairs, 1), axis=0))
+
+
+def _region(model: FaceModel, name: str) -> Floats:
+    """(V,) a soft mask of ``model``, 0 everywhere where it has none of this name."""
+    return model.regions.get(name, np.zeros(model.vertex_count, np.float32))
 
 
 def _edges(outline: _Outline, view: View, face_height: float) -> tuple[Floats, NDArray[np.bool_]]:
