@@ -76,10 +76,13 @@ def vertex_normals(vertices: FloatArray, triangles: IntArray) -> FloatArray:
     return normals
 
 
-def edges(quads: IntArray) -> IntArray:
-    """(E, 2) int32, every edge of the polygons once, smaller vertex first, ascending."""
+def edges(polygons: NDArray[np.integer[Any]]) -> IntArray:
+    """(E, 2) int32, every edge once, smaller vertex first, ascending, of triangles (N, 3) or quads (N, 4) with -1 in the last
+    column of triangles.
+    """
     rows = []
-    for polygons in (quads[quads[:, 3] >= 0], quads[quads[:, 3] < 0, :3]):
+    kinds = (polygons,) if polygons.shape[1] == 3 else (polygons[polygons[:, 3] >= 0], polygons[polygons[:, 3] < 0, :3])
+    for polygons in kinds:
         rows.append(np.stack([polygons, np.roll(polygons, -1, 1)], -1).reshape(-1, 2))
     found: IntArray = np.unique(np.sort(np.concatenate(rows), 1), axis=0).astype(np.int32)
     return found

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from ..faces.model import FaceModel, LandmarkEmbedding
+from ..faces.topology import edges
 from .pose import Pose
 
 Floats = NDArray[np.float64]
@@ -80,15 +81,12 @@ def contour_region(model: FaceModel, embedding: LandmarkEmbedding) -> ContourReg
     number = np.full(model.vertex_count, -1, np.int64)
     number[vertices] = np.arange(len(vertices))
     triangles = number[kept]
-    edges = np.unique(
-        np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), 1), axis=0
-    )
     return ContourRegion(
         vertices=vertices.astype(np.int64),
         mean=model.mean[vertices].astype(np.float64),
         basis=stacked_basis(model, vertices),
         triangles=triangles,
-        edges=edges,
+        edges=edges(triangles).astype(np.int64),
         anchors=number[corners],
         weights=weights,
     )

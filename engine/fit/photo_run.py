@@ -6,22 +6,21 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..faces.model import FaceModel
+from ..faces.topology import vertex_normals
 from ..render.path import render
 from ..reporter import Reporter
 from ..results.data import PhotoData
-from ..scene.colour import linear_to_srgb
+from ..scene.colour import linear_to_srgb, srgb_to_linear
 from ..scene.light import Light
 from ..settings import Settings
 from .eyes import SIDES, find_eyeball
-from .head import DifferentiableHead
 from .map_view import MapView
 from .maps import FinishedMaps
 from .photometric import View
-from .prepare import PreparedPhoto, mask_with, photo_camera, uncropped, uncropped_mean
+from .prepare import PreparedPhoto, mask_with, photo_camera, uncropped, uncropped_mean, window_of
 from .preview import StatisticalPreview, over
 from .refine import face_height
 from .silhouette import skin_at_edges
@@ -73,12 +72,19 @@ class PhotoRun:
         irises = prepared.detail.from_photo(prepared.face.points[list(IRISES)])[:, :2]
         balls = {side: find_eyeball(self.model, second.vertices, side, camera, irises) for side in SIDES}
         detail = View(prepared.detail.linear, prepared.detail_mask, camera)
-        normals = DifferentiableHead(self.model).vertex_normals(torch.from_numpy(second.vertices)).numpy()
-        height = face_height(prepared.detail.from_photo(prepared.face.points))
-        beside = skin_at_edges(self.model, second.vertices, normals, detail, height)
-        detail = replace(detail, weight=mask_with(prepared, beside))
+        detail = replace(detail, weight=mask_with(prepared, self._beside_edges(second, detail)))
         eyes, brows = prepared.detail_eyes, prepared.detail_brows
         return MapView(self.model, second, detail, eyes, balls, self.settings, self.reporter, brows)
+
+    def _beside_edges(self, second: Stage2Result, detail: View) -> NDArray[np.bool_]:
+        """(H, W) True where ``detail`` shows skin next to the silhouette; found at the fit's size, whatever the photo's."""
+        height, width = detail.weight.shape
+        share = min(1.0, self.settings.fit_size / max(height, width))
+        view = detail if share == 1.0 else detail.scaled(share)
+        normals = vertex_normals(second.vertices, self.model.triangles)
+        face = face_height(self.prepared.detail.from_photo(self.prepared.face.points)) * share
+        found = skin_at_edges(self.model, second.vertices, normals, view, face).astype(np.uint8)
+        return np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_NEAREST) > 0)
 
     def pixel_mm(self, second: Stage2Result) -> float:
         """Side on the face of what the maps see as one pixel: the photo's, or the detail picture's if that is larger."""
@@ -116,8 +122,10 @@ class PhotoRun:
         shown = np.ascontiguousarray(picture[:, :, :3])
         if crop.scale <= 1.0:
             return psnr(shown, crop.linear, self.prepared.mask)
-        mask = uncropped(self.prepared.mask, crop, photo)
-        return psnr(uncropped_mean(shown, crop, photo), photo.linear, mask)
+        left, top, width, height = window = window_of(crop, photo)
+        inside = slice(top, top + height), slice(left, left + width)
+        mask = uncropped_mean(self.prepared.mask, crop, window)
+        return psnr(uncropped_mean(shown, crop, window), srgb_to_linear(photo.encoded[inside]), mask)
 
     def collected(
         self, second: Stage2Result, maps: FinishedMaps, picture: FloatImage, shading: FloatImage

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,6 +72,8 @@ def mask_with(prepared: PreparedPhoto, aside: NDArray[np.bool_]) -> FloatImage:
     """The detail picture's mask, (H, W), widened to ``aside`` (H, W): True where a fitted face shows skin next to its
     silhouette. There the face's border is known, so its rim is narrow.
     """
+    if not aside.any():
+        return prepared.detail_mask
     wider, _ = _masks(prepared.detail, prepared.face, aside)
     return np.asarray(np.where(aside, np.maximum(prepared.detail_mask, wider), prepared.detail_mask))
 
@@ -101,24 +104,36 @@ def photo_camera(camera: Camera, crop: FaceCrop, photo: Photo) -> Camera:
 
 
 def uncropped(values: FloatImage, crop: FaceCrop, photo: Photo) -> FloatImage:
-    """(H, W, ...) of the whole photo: ``values`` (h, w, ...) of its crop where that lies, 0 elsewhere."""
-    return _moved_back(values, crop, photo, (0.5, 0.5))
+    """(H, W) of the whole photo: ``values`` (h, w) of its crop where that lies, 0 elsewhere."""
+    return _moved_back(values, crop, (0, 0, photo.width, photo.height), (0.5, 0.5))
 
 
-def uncropped_mean(values: FloatImage, crop: FaceCrop, photo: Photo) -> FloatImage:
-    """The same, each of the photo's pixels being the mean over its square in a crop that is larger than the photo."""
+def window_of(crop: FaceCrop, photo: Photo) -> tuple[int, int, int, int]:
+    """Left, top, width and height of the photo's pixels that lie in the crop, its border included."""
+    left, top = int(crop.left), int(crop.top)
+    width = min(photo.width - left, math.ceil(crop.width / crop.scale))
+    return left, top, width, min(photo.height - top, math.ceil(crop.height / crop.scale))
+
+
+def uncropped_mean(values: FloatImage, crop: FaceCrop, window: tuple[int, int, int, int]) -> FloatImage:
+    """(h, w, ...) of the photo's ``window``: each of its pixels is the mean over its square in ``values`` of the crop."""
     count = math.ceil(2.0 * crop.scale)
     places = (np.arange(count) + 0.5) / count
-    moved = [_moved_back(values, crop, photo, (x, y)) for x in places for y in places]
-    return np.asarray(np.mean(moved, 0), np.float32)
+    total = np.zeros((window[3], window[2], *values.shape[2:]), np.float64)
+    for x, y in itertools.product(places, places):
+        total += _moved_back(values, crop, window, (x, y))
+    return (total / count**2).astype(np.float32)
 
 
-def _moved_back(values: FloatImage, crop: FaceCrop, photo: Photo, at: tuple[float, float]) -> FloatImage:
-    """(H, W, ...) ``values`` of the crop at the place ``at`` (x, y) in [0, 1] of each of the photo's pixels."""
-    place = np.array([[crop.scale, 0.0, -crop.left * crop.scale], [0.0, crop.scale, -crop.top * crop.scale]])
+def _moved_back(
+    values: FloatImage, crop: FaceCrop, window: tuple[int, int, int, int], at: tuple[float, float]
+) -> FloatImage:
+    """(h, w, ...) ``values`` of the crop at the place ``at`` (x, y) in [0, 1] of each pixel of the photo's ``window``."""
+    left, top, width, height = window
+    across, down = (at[0] + left - crop.left) * crop.scale, (at[1] + top - crop.top) * crop.scale
     # OpenCV counts pixel centres as whole numbers.
-    place[:, 2] += np.array(at) * crop.scale - 0.5
-    moved = cv2.warpAffine(values, place, (photo.width, photo.height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    place = np.array([[crop.scale, 0.0, across - 0.5], [0.0, crop.scale, down - 0.5]])
+    moved = cv2.warpAffine(values, place, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     return np.asarray(moved, np.float32)
 
 

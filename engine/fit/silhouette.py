@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..faces.model import FaceModel
+from ..faces.model import PART_NAMES, FaceModel
+from ..faces.topology import edges
 from ..render.geometry import TracedScene
 from ..render.transfer import primary_hits
 from ..scene.camera import Camera
@@ -25,6 +26,7 @@ from .photometric import View
 
 Floats = NDArray[np.float32]
 
+SKIN = PART_NAMES.index("skin")
 # How far from the model's silhouette the photo's is looked for, as a share of the face's height.
 REACH = 0.03
 # Deviation of an edge that was found: a share of the face's height, and pixels.
@@ -110,7 +112,7 @@ def skin_at_edges(
     triangle, barycentric = primary_hits(scene, camera, pixels)
     corners = model.triangles[triangle]
     face, forehead = ((_region(model, name)[corners] * barycentric).sum(1) for name in ("face", "forehead"))
-    skin = model.face_part[model.triangle_face[triangle]] == 0
+    skin = model.face_part[model.triangle_face[triangle]] == SKIN
     sight = camera.centre.astype(np.float32) - vertices
     facing = (normals * sight).sum(1) / np.linalg.norm(sight, axis=1)
     aside = (facing[corners] * barycentric).sum(1) < ASIDE_COSINE
@@ -161,10 +163,8 @@ def _model_outline(model: FaceModel, scene: TracedScene, normals: Floats, camera
 def _face_edges(model: FaceModel) -> NDArray[np.int64]:
     """(E, 2) edges of the face's skin without the ears."""
     counts = (_region(model, "face") > LEAST_FACE) & (_region(model, "ears") < MOST_EAR)
-    skin = model.face_part[model.triangle_face] == 0
-    triangles = model.triangles[skin & counts[model.triangles].all(1)].astype(np.int64)
-    pairs = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
-    return np.asarray(np.unique(np.sort(pairs, 1), axis=0))
+    skin = model.face_part[model.triangle_face] == SKIN
+    return edges(model.triangles[skin & counts[model.triangles].all(1)]).astype(np.int64)
 
 
 def _region(model: FaceModel, name: str) -> Floats:

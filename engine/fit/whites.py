@@ -32,6 +32,9 @@ LEAST_SHARE = 0.6
 # Linear values from which a photo is blown out.
 CLIPPED = 0.95
 FEWEST_PIXELS = 8
+# Mean linear radiance below which a white is none (eyes that were blacked out), and the share of it that each channel has at
+# least: a photo that is all red says nothing of blue, and not that there is none.
+DARKEST, LEAST_CHANNEL = 0.01, 0.1
 # Standard deviations of the logarithm of an eye's white, and of its tint: whites differ between people, are veined, mirror
 # the skin around them, and the model's lids are not the person's.
 LEVEL_SPREAD, TINT_SPREAD = 0.3, 0.12
@@ -39,7 +42,7 @@ LEVEL_SPREAD, TINT_SPREAD = 0.3, 0.12
 
 @dataclass(frozen=True)
 class White:
-    """What a photo shows of the white of one eye: ``pixels`` (n, 2) where, ``colour`` (3,) its mean linear radiance."""
+    """What a photo shows of the white of one eye: ``pixels`` (n, 2) where, ``colour`` (3,) its mean linear radiance, above 0."""
 
     pixels: FloatImage
     colour: Floats
@@ -117,4 +120,7 @@ def _white(places: Floats, colours: Floats, points: FloatImage, centre: int, edg
     kept = near & (brightness >= low) & (brightness <= high)
     if kept.sum() < FEWEST_PIXELS:
         return None
-    return White(places[kept].astype(np.float32), colours[kept].mean(0))
+    colour = colours[kept].mean(0)
+    if colour.mean() < DARKEST:
+        return None
+    return White(places[kept].astype(np.float32), np.maximum(colour, LEAST_CHANNEL * colour.mean()))

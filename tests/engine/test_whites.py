@@ -61,6 +61,21 @@ def test_blown_out_whites_tell_nothing():
     assert find_whites(image, eyes, points) == []
 
 
+def test_eyes_that_were_blacked_out_tell_nothing():
+    image, eyes, points = face(np.zeros(3))
+    assert find_whites(image, eyes, points) == []
+
+
+def test_a_photo_without_a_channel_is_no_proof_of_a_light_without_it():
+    """All red: the evidence stays finite."""
+    image, eyes, points = face(np.ones(3))
+    image[..., 1:] = 0.0
+    found = find_whites(image, eyes, points)
+    assert len(found) == 2 and all(white.colour.min() > 0.01 for white in found)
+    told = WhiteEvidence.of([torch.ones(9)] * 2, [white.colour for white in found])
+    assert torch.isfinite(told.precision).all() and torch.isfinite(told.told).all()
+
+
 def test_narrow_eyes_are_told_from_the_lids_beside_them():
     """Where the detector's eyes are wider than the person's, what it calls white is in part dark skin."""
     image, eyes, points = face(np.ones(3))
