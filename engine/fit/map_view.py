@@ -23,6 +23,7 @@ from .photometric import View, sample_image
 from .shading import Lit
 from .stage2 import Stage2Result
 from .stage3 import Texels
+from .teeth import ROWS
 from .tracing import trace_bounce, trace_transfer
 from .trust import REGIONS, skin_trust
 
@@ -73,6 +74,7 @@ class MapView:
     settings: Settings
     reporter: Reporter
     brows: FloatImage | None = None
+    teeth: FloatImage | None = None
     trust: FloatImage = field(default_factory=lambda: np.ones((1, 1), np.float32))
     shown: FloatImage = field(default_factory=lambda: np.zeros((1, 1, 3), np.float32))
     share: FloatImage = field(default_factory=lambda: np.ones((1, 1), np.float32))
@@ -95,11 +97,11 @@ class MapView:
         visible[facing] = camera_visibility(self.scene, camera.centre, points[facing], normals[facing])
         pixel = torch.from_numpy(camera.project(points).astype(np.float32))
         colour = self.photo_at(atlas)
-        masks = np.stack([self.detail.weight, self.eyes], 2)
-        trust = sample_image(torch.from_numpy(masks), pixel).numpy()
-        is_eye = atlas.is_part(SIDES[0]) | atlas.is_part(SIDES[1])
+        teeth = np.zeros_like(self.eyes) if self.teeth is None else self.teeth
+        trust = sample_image(torch.from_numpy(np.stack([self.detail.weight, self.eyes, teeth], 2)), pixel).numpy()
         skin = trust[:, 0] * atlas.sample(self.trust[:, :, None])[:, 0]
-        trusted = np.where(is_eye, trust[:, 1], np.where(atlas.is_part("skin"), skin, 0.0))
+        choices = [(("skin",), skin), (SIDES, trust[:, 1]), (ROWS, trust[:, 2])]
+        trusted = np.select([_of_any(atlas, parts) for parts, _ in choices], [share for _, share in choices], 0.0)
         ramp = np.clip((cosine - LEAST_COSINE) / (FULL_COSINE - LEAST_COSINE), 0.0, 1.0)
         return SeenAtlas(atlas, colour, (visible * ramp * trusted).astype(np.float32), cosine.astype(np.float32))
 
@@ -152,14 +154,24 @@ class MapView:
         known[atlas.rows[kept], atlas.columns[kept]] = True
         return unpack_lit(pad(picture, known), len(lit.nodes), lit.nodes)
 
+    def part_sight(self, part: str, seen: SeenAtlas, shading: Lit) -> tuple[FloatImage, FloatImage]:
+        """What the photo shows of a part at its N texels: albedo (N, 3), weight (N,)."""
+        atlas = seen.atlas
+        light = resized_lit(shading, atlas.size).diffuse.reshape(atlas.size, atlas.size, 3).numpy()
+        chosen = atlas.is_part(part)
+        albedo = np.clip(seen.colour / np.maximum(atlas.at(light), 0.05), 0.0, 1.0)[chosen]
+        return albedo, seen.weight[chosen]
+
     def eye_sight(self, side: str, seen: SeenAtlas, shading: Lit) -> tuple[FloatImage, FloatImage, FloatImage]:
         """What the photo shows of an eye at N texels: share of the iris's angle (N,), albedo (N, 3), weight (N,)."""
         atlas, ball = seen.atlas, self.eyeballs[side]
-        chosen = atlas.is_part(side)
-        light = resized_lit(shading, atlas.size).diffuse.reshape(atlas.size, atlas.size, 3).numpy()
-        albedo = np.clip(seen.colour / np.maximum(atlas.at(light), 0.05), 0.0, 1.0)[chosen]
-        angle = ball.angle(atlas.interpolate(self.model, self.vertices)[chosen]) / ball.iris_angle
-        return angle, albedo, seen.weight[chosen]
+        angle = ball.angle(atlas.interpolate(self.model, self.vertices)[atlas.is_part(side)]) / ball.iris_angle
+        return angle, *self.part_sight(side, seen, shading)
+
+
+def _of_any(atlas: Atlas, parts: tuple[str, ...]) -> NDArray[np.bool_]:
+    """(N,) True for texels of one of the parts."""
+    return np.asarray(np.logical_or.reduce([atlas.is_part(part) for part in parts]))
 
 
 def _normalised(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -22,6 +22,7 @@ from .reference import PICTURE_SIZE, STEP_SHARE, LitPicture, refine_by_rendering
 from .repeatable import make_repeatable
 from .shading import Lit
 from .stage3 import Maps, Texels, Weights, confidence, refine_maps
+from .teeth import ROWS, teeth_albedo
 from .texel_pyramid import TexelPyramid
 
 FloatImage = NDArray[np.float32]
@@ -142,10 +143,17 @@ class MapProblem:
             chosen = atlas.is_part(part)
             where = atlas.rows[chosen], atlas.columns[chosen]
             maps.diffuse[where] = part_albedo(part)
+            if part in ROWS:
+                maps.diffuse[where] = self._teeth(part, seen, shading)
             maps.specular[where], maps.roughness[where] = INNER_SPECULAR, INNER_ROUGHNESS
         channels = np.dstack([maps.diffuse, maps.specular, maps.roughness])
         padded = pad(channels, atlas.known)
         return replace(maps, diffuse=padded[:, :, :3], specular=padded[:, :, 3], roughness=padded[:, :, 4])
+
+    def _teeth(self, row: str, seen: list[SeenAtlas], shading: list[Lit]) -> FloatImage:
+        """(N, 3) albedo of one row of teeth, from the photo that shows it best."""
+        sights = [view.part_sight(row, s, lit) for view, s, lit in zip(self.views, seen, shading, strict=True)]
+        return teeth_albedo(row, *max(sights, key=lambda sight: float(sight[1].sum())))
 
     def _find_eyes(self, seen: list[SeenAtlas], shading: list[Lit]) -> None:
         """Their colours from all photos, and the gaze of the photo that shows them best: a map has one."""

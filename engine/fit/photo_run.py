@@ -13,6 +13,7 @@ from ..faces.topology import vertex_normals
 from ..render.path import render
 from ..reporter import Reporter
 from ..results.data import PhotoData
+from ..scene.camera import Camera
 from ..scene.colour import linear_to_srgb, srgb_to_linear
 from ..scene.light import Light
 from ..settings import Settings
@@ -26,6 +27,7 @@ from .refine import face_height
 from .silhouette import skin_at_edges
 from .stage1 import PhotoFit
 from .stage2 import Observation, Stage2Result
+from .teeth import SeenMouth, look_into_mouth, place_teeth
 from .whites import White, find_whites
 
 FloatImage = NDArray[np.float32]
@@ -65,16 +67,30 @@ class PhotoRun:
         """The photo's crop, seen by the camera that stage 2 found."""
         return View(self.prepared.crop.linear, self.prepared.mask, second.camera)
 
+    def with_teeth(self, second: Stage2Result) -> Stage2Result:
+        """The same with the teeth where the photo shows them."""
+        found = place_teeth(self.model, second.vertices, self._detail_camera(second), self._mouth())
+        return replace(second, vertices=found.moved(self.model, second.vertices), teeth=found)
+
+    def _mouth(self) -> SeenMouth:
+        """What the detail picture shows between the lips."""
+        prepared = self.prepared
+        return look_into_mouth(prepared.detail.linear, prepared.detail_mouth, prepared.detail_mask)
+
+    def _detail_camera(self, second: Stage2Result) -> Camera:
+        return self.prepared.detail.camera(photo_camera(second.camera, self.prepared.crop, self.prepared.photo))
+
     def map_view(self, second: Stage2Result) -> MapView:
         """What the maps are read from."""
         prepared = self.prepared
-        camera = prepared.detail.camera(photo_camera(second.camera, prepared.crop, prepared.photo))
+        camera = self._detail_camera(second)
         irises = prepared.detail.from_photo(prepared.face.points[list(IRISES)])[:, :2]
         balls = {side: find_eyeball(self.model, second.vertices, side, camera, irises) for side in SIDES}
         detail = View(prepared.detail.linear, prepared.detail_mask, camera)
         detail = replace(detail, weight=mask_with(prepared, self._beside_edges(second, detail)))
         eyes, brows = prepared.detail_eyes, prepared.detail_brows
-        return MapView(self.model, second, detail, eyes, balls, self.settings, self.reporter, brows)
+        teeth = self._mouth().teeth
+        return MapView(self.model, second, detail, eyes, balls, self.settings, self.reporter, brows, teeth)
 
     def _beside_edges(self, second: Stage2Result, detail: View) -> NDArray[np.bool_]:
         """(H, W) True where ``detail`` shows skin next to the silhouette; found at the fit's size, whatever the photo's."""
@@ -137,6 +153,7 @@ class PhotoRun:
             for name, weight in zip(self.model.expression_names, second.expression, strict=True)
             if weight > 1e-4
         }
+        weights |= second.teeth.weights
         return PhotoData(
             source=photo.path,
             picture=photo.encoded,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..landmarks.choose import choose_detector
 from ..landmarks.detector import DetectedFace, largest_face
 from ..photos.crop import FaceCrop, crop_face
-from ..photos.masks import brow_mask, eye_mask, skin_mask
+from ..photos.masks import brow_mask, eye_mask, mouth_mask, skin_mask
 from ..photos.people import person_mask
 from ..photos.reading import Photo, read_photo
 from ..reporter import Reporter
@@ -47,6 +47,7 @@ class PreparedPhoto:
     detail_mask: FloatImage
     detail_eyes: FloatImage
     detail_brows: FloatImage
+    detail_mouth: FloatImage
 
 
 def prepare_photo(path: Path, settings: Settings, reporter: Reporter) -> PreparedPhoto:
@@ -64,8 +65,9 @@ def prepare_photo(path: Path, settings: Settings, reporter: Reporter) -> Prepare
     detail = crop_face(photo, face.points, detail_size(crop, settings))
     mask, eyes = _masks(detail, face)
     fit_mask, _ = (mask, eyes) if detail.width == crop.width else _masks(crop, face)
-    brows = brow_mask(detail, detail.from_photo(face.points))
-    return PreparedPhoto(photo, face, crop, detail, fit_mask, mask, eyes, brows)
+    points = detail.from_photo(face.points)
+    brows, mouth = brow_mask(detail, points), mouth_mask(detail, points)
+    return PreparedPhoto(photo, face, crop, detail, fit_mask, mask, eyes, brows, mouth)
 
 
 def mask_with(prepared: PreparedPhoto, aside: NDArray[np.bool_]) -> FloatImage:

@@ -25,6 +25,7 @@ from .preview import over, small
 from .sharpen import sharpened
 from .stage1 import Stage1Result, fit_landmarks
 from .stage2 import Stage2Result, fit_statistical
+from .teeth import teeth_expressions
 
 CORRECTIONS = 2
 CORRECTION_SCALE = 0.5
@@ -69,7 +70,8 @@ class Run:
 
     def _stage2(self, first: Stage1Result) -> list[Stage2Result]:
         seen = [photo.observation(found) for photo, found in zip(self.photos, first.photos, strict=True)]
-        return fit_statistical(self.model, first.identity.astype(np.float32), seen, self.settings, self.reporter)
+        found = fit_statistical(self.model, first.identity.astype(np.float32), seen, self.settings, self.reporter)
+        return [photo.with_teeth(second) for photo, second in zip(self.photos, found, strict=True)]
 
     def _maps(self, second: list[Stage2Result]) -> tuple[MapProblem, FinishedMaps]:
         problem = MapProblem([photo.map_view(found) for photo, found in zip(self.photos, second, strict=True)])
@@ -143,6 +145,7 @@ class Run:
 
 def head_data(model: FaceModel, second: Stage2Result) -> HeadData:
     """The fitted head with its shape keys."""
+    teeth = teeth_expressions(model)
     return HeadData(
         vertices=model.vertices(second.identity),
         quads=model.quads,
@@ -150,8 +153,8 @@ def head_data(model: FaceModel, second: Stage2Result) -> HeadData:
         uv_original=model.uv_original,
         face_part=model.face_part,
         part_names=PART_NAMES,
-        expression_names=model.expression_names,
-        expression_deltas=model.expression_basis,
+        expression_names=(*model.expression_names, *teeth),
+        expression_deltas=np.concatenate([model.expression_basis, *(delta[None] for delta in teeth.values())]),
         slider_names=model.slider_names,
         slider_deltas=model.slider_basis,
         original_index=model.original_index,

@@ -30,6 +30,7 @@ from .reflectance import Explained, Reflectance, ReflectanceProblem, solve_refle
 from .repeatable import make_repeatable
 from .shading import Transfer
 from .silhouette import Silhouette, find_silhouette
+from .teeth import TeethPlacement
 from .tracing import trace_bounce, trace_transfer
 from .whites import White, WhiteEvidence
 
@@ -55,6 +56,7 @@ class Stage2Result:
         identity: (K,) standard deviations. expression: (E,) weights. camera: of the view.
         light: (B, 3) coefficients in the head frame, linear radiance.
         reflectance: statistical reflectance. vertices: (V, 3) mm, with the expression.
+        teeth: how the photo shows the teeth to lie; `vertices` have them there.
         losses: (step, loss) in order.
     """
 
@@ -65,6 +67,7 @@ class Stage2Result:
     reflectance: Reflectance
     vertices: NDArray[np.float32]
     losses: list[float] = field(default_factory=list)
+    teeth: TeethPlacement = field(default_factory=TeethPlacement)
 
 
 @dataclass

@@ -195,3 +195,8 @@ def eye_mask(crop: FaceCrop, points: FloatArray) -> FloatArray:
     """(h, w) 1 inside both open eyes, 0 elsewhere; arguments as in `skin_mask`."""
     shape = (crop.height, crop.width)
     return np.asarray(_filled(points, RIGHT_EYE, shape) | _filled(points, LEFT_EYE, shape), np.float32)
+
+
+def mouth_mask(crop: FaceCrop, points: FloatArray) -> FloatArray:
+    """(h, w) 1 between the lips, 0 elsewhere; arguments as in `skin_mask`."""
+    return _filled(points, INNER_LIPS, (crop.height, crop.width)).astype(np.float32)
