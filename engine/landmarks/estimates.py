@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 
 # Brows, nose and eyes: what neither the jaw's opening nor the outline's sliding moves.
 _STIFF = slice(17, 48)
+_BROWS = slice(17, 27)
 # Radius of the iris, mm: Caroline and Andre 2002 (corneas of adults, 11.7 mm wide).
 _IRIS_MM = 5.85
 
@@ -83,6 +84,5 @@ def _forehead(head: _MeanHead, lay: Orthography, seen: Floats) -> Floats:
 
 def _below_brows(head: _MeanHead, lay: Orthography, seen: Floats) -> Floats:
     """(10, 2) pixels of the brows' lower edges: as far below the points seen as on the mean head."""
-    upper, lower = list(MEDIAPIPE.above_brows[1:-1]), list(MEDIAPIPE.below_brows)
-    thickness = lay.project(head.mesh[lower]) - lay.project(head.mesh[upper])
-    return np.asarray(seen[17:27] + thickness)
+    thickness = lay.project(head.mesh[list(MEDIAPIPE.below_brows)]) - lay.project(head.seen[_BROWS])
+    return np.asarray(seen[_BROWS] + thickness)

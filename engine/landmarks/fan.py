@@ -32,8 +32,8 @@ Floats = NDArray[np.float64]
 CROP_PX, HEATMAP_PX = 256, 64
 # The window's side in units of the box's mean side, and how far it lies above the box's middle in units of its height.
 _SIDE, _RAISED = 2.0 * 200.0 / 195.0, 0.12
-# Sizes and rolls in degrees of the looks that are averaged, about what fits the face.
-_LOOKS = ((1.0, 0.0), (0.93, 6.0), (1.08, -6.0), (0.97, -3.0), (1.03, 3.0))
+# Sizes and rolls in degrees of the looks that are averaged, about what fits the face. Each takes seconds.
+_LOOKS = ((1.0, 0.0), (0.95, 5.0), (1.06, -5.0))
 # What moves by more than this between two looks, in units of its size, is no face.
 _LARGEST_SPREAD = 0.1
 _SMALLEST_PX = 8.0
@@ -55,10 +55,9 @@ class FanDetector:
     def look_at(self, srgb: ByteArray, box: Box) -> DetectedFace | None:
         """The face in a ``box``; None where the looks at it do not agree."""
         first = self.points(srgb, [window_of(box)])[0]
-        upright = self.points(srgb, [_fitting(first, 1.0, 0.0)])[0]
-        if _extent(upright) < _SMALLEST_PX:
+        if _extent(first) < _SMALLEST_PX:
             return None
-        looks = self.points(srgb, [_fitting(upright, size, roll) for size, roll in _LOOKS])
+        looks = self.points(srgb, [_fitting(first, size, roll) for size, roll in _LOOKS])
         mean = looks.mean(0)
         spread = np.sqrt(((looks - mean) ** 2).sum(-1).mean(0))
         if float(spread.mean()) > _LARGEST_SPREAD * _extent(mean):
