@@ -49,8 +49,12 @@ class FanDetector:
     def detect(self, srgb: ByteArray) -> list[DetectedFace]:
         """Every face in an (H, W, 3) 8-bit sRGB picture, the largest first; none where there is none."""
         picture = np.ascontiguousarray(srgb)
-        found = (self.look_at(picture, box) for box in find_boxes(picture, self._faces_network))
-        return without_doubles([face for face in found if face is not None])
+        # A face that lies on its side may have a box and yet no points; then a turned copy of the picture helps.
+        for boxes in find_boxes(picture, self._faces_network):
+            looked = (self.look_at(picture, box) for box in boxes)
+            if faces := without_doubles([face for face in looked if face is not None]):
+                return faces
+        return []
 
     def look_at(self, srgb: ByteArray, box: Box) -> DetectedFace | None:
         """The face in a ``box``; None where the looks at it do not agree."""

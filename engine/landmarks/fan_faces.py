@@ -36,14 +36,13 @@ class Box:
     roll: float = 0.0
 
 
-def find_boxes(srgb: ByteArray, network: torch.nn.Module) -> list[Box]:
-    """The boxes of the faces in an (H, W, 3) 8-bit sRGB picture, from its first copy that shows any."""
+def find_boxes(srgb: ByteArray, network: torch.nn.Module) -> Iterator[list[Box]]:
+    """The boxes of the faces in each copy of an (H, W, 3) 8-bit sRGB picture that shows any: small, large, turned."""
     for window in _copies(srgb):
         with torch.inference_mode():
             rows = kept(boxes(network(_input(window.cut(srgb)))))
         if len(rows):
-            return [_in_picture(row, window) for row in rows]
-    return []
+            yield [_in_picture(row, window) for row in rows]
 
 
 def _copies(srgb: ByteArray) -> Iterator[Window]:

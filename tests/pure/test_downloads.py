@@ -99,7 +99,9 @@ def test_after_a_cut_it_goes_on_where_it_stopped(server, tmp_path):
 def test_a_server_that_cannot_go_on_sends_all_again(server, tmp_path):
     (tmp_path / "weights.pth.part").write_bytes(b"something else")
     server.ranges = False
-    assert download(server.file(), tmp_path, nothing).read_bytes() == CONTENT
+    told = []
+    assert download(server.file(), tmp_path, lambda *state: told.append(state)).read_bytes() == CONTENT
+    assert told[0] == (0, len(CONTENT)) and told[-1] == (len(CONTENT), len(CONTENT))
 
 
 def test_a_part_that_is_the_whole_already_is_taken(server, tmp_path):
@@ -159,7 +161,8 @@ def test_only_safe_addresses_are_used(server, tmp_path, address):
     with pytest.raises(DownloadError, match="not a safe address"):
         download(RemoteFile("w.pth", address, "0"), tmp_path, nothing)
     server.redirect = address
-    with pytest.raises(DownloadError):
+    # Python's own handler stops before ours at files.
+    with pytest.raises(DownloadError, match="answered 302" if address.startswith("file") else "not a safe address"):
         download(server.file(), tmp_path, nothing)
     assert list(tmp_path.iterdir()) == []
 
@@ -169,7 +172,7 @@ def test_a_full_disk_is_told(server, tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(downloads, "_copy", full)
-    with pytest.raises(DownloadError, match="could not be stored .*No space left"):
+    with pytest.raises(DownloadError, match=r"could not be stored .*No space left"):
         download(server.file(), tmp_path, nothing)
 
 

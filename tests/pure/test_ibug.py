@@ -83,7 +83,7 @@ def test_a_scheme_names_points_that_there_are(scheme):
     rings = (scheme.oval, scheme.right_eye, scheme.left_eye, scheme.inner_lips, scheme.above_brows, scheme.core)
     for ring in (*rings, scheme.below_brows, *(iris.edge for iris in scheme.irises), scheme.iris_centres):
         assert len(set(ring)) == len(ring)
-        assert 0 <= min(ring) and max(ring) < scheme.count
+        assert min(ring) >= 0 and max(ring) < scheme.count
     assert set(scheme.temples) <= set(scheme.oval)
     assert scheme.oval[0] == scheme.forehead_top and scheme.chin in scheme.oval
     assert len(scheme.below_brows) == len(scheme.above_brows) - 2
@@ -139,6 +139,17 @@ def test_what_is_estimated_lies_where_the_head_has_it(yaw):
     ):
         assert np.linalg.norm(found - mesh[list(numbers)], axis=1).mean() < most * height
     assert face.height == pytest.approx(height, rel=0.08)
+
+
+def test_the_forehead_s_ends_go_with_the_temples_that_are_seen():
+    seen = (places("fan")[:, :2] * [1, -1] * 3 + 400).astype(np.float32)
+    before = whole_face(seen, np.zeros(68), blank()).points
+    for end, neighbour, other in ((0, IBUG.oval[-6], IBUG.oval[6]), (16, IBUG.oval[6], IBUG.oval[-6])):
+        moved = seen.copy()
+        moved[end] += [10.0, 6.0]
+        shift = whole_face(moved, np.zeros(68), blank()).points - before
+        assert 0.6 < shift[neighbour, 0] / 10.0 < 1.2 and 0.6 < shift[neighbour, 1] / 6.0 < 1.2
+        np.testing.assert_allclose(shift[[other, IBUG.forehead_top]], 0.0, atol=0.1)
 
 
 def test_a_model_that_lacks_a_detectors_points_says_so():

@@ -105,7 +105,7 @@ def test_the_jaw_s_ends_slide_along_the_jaw_and_not_across_the_face():
 
 def test_the_error_is_told_in_percent_of_the_whole_face(fits):
     """Chin to hairline, as for MediaPipe, though neither end of it is among the 68 points' upper ones."""
-    _, pose, fit = fits[0]
+    _, _, fit = fits[0]
     photo = fit.photos[0]
     brows_to_chin = np.ptp(photo.points[:, 1])
     height = 100.0 * photo.residuals.mean() / photo.error_percent
