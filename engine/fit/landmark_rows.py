@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..errors import FaceModelError
 from ..faces.model import FaceModel, LandmarkEmbedding
 from ..landmarks.habits import Errors, Habits, load_habits
-from .contour import ContourRegion, Outline, contour_region, find_outline, stacked_basis
+from .contour import ContourRegion, Outline, contour_region, find_outline, opened, stacked_basis
 from .observations import FaceObservation
 from .pose import FOCAL, SCALE, Pose, initial_pose, pose_without_depth, project
 from .robust import huber_loss, huber_weight
@@ -293,20 +293,10 @@ def _whitening(seen: Floats, sd: Floats, contour: NDArray[np.bool_], along: floa
     order = rows[np.argsort(np.arctan2(around[:, 1], around[:, 0]))]
     after, before = np.roll(order, -1), np.roll(order, 1)
     if not closed:
-        order, after, before = _opened(seen - seen.mean(0), order)
+        order, after, before = opened(seen - seen.mean(0), order)
     tangent = seen[after] - seen[before]
     tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-9)
     outer = tangent[:, :, None] * tangent[:, None, :]
     across = 1.0 / sd[order, None, None]
     whitening[order] = across * (np.eye(2) - outer) + outer / np.hypot(along, sd[order, None, None])
     return whitening
-
-
-def _opened(around: Floats, order: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """``order``, the contour's points by their angle about the middle, from behind the widest gap on; then each one's next
-    and previous point, the ends' own numbers where there is none.
-    """
-    angle = np.arctan2(around[order, 1], around[order, 0])
-    gaps = np.diff(np.append(angle, angle[0] + 2.0 * np.pi))
-    order = np.roll(order, -1 - int(gaps.argmax()))
-    return order, np.append(order[1:], order[-1]), np.append(order[:1], order[:-1])

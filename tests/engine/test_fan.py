@@ -108,6 +108,18 @@ def test_a_picture_without_a_face(package, folder):
     assert detector_of(folder).detect(empty) == []
 
 
+def test_the_network_sees_a_window_as_it_is_and_mirrored(package, folder, monkeypatch):
+    picture, _ = stand_in_fan.draw((420, 500), (260.0, 200.0), 120.0)
+    detector, seen = detector_of(folder), []
+    network = detector._points_network
+    monkeypatch.setattr(detector, "_points_network", lambda pictures: seen.append(pictures) or network(pictures))
+    window = fan.window_of(Box(140.0, 80.0, 380.0, 320.0))
+    detector.points(picture, [window])
+    straight, mirrored = (255.0 * part[0].permute(1, 2, 0).numpy() for part in seen)
+    np.testing.assert_allclose(straight, fan._shown(window).cut(picture), atol=1e-3)
+    np.testing.assert_array_equal(mirrored, straight[:, ::-1])
+
+
 def test_the_weights_are_read_once(package, folder):
     assert detector_of(folder) is detector_of(folder)
 
