@@ -8,6 +8,7 @@ import platform
 from typing import Any
 
 from .errors import EngineError
+from .landmarks.fan_weights import readiness
 from .protocol import EngineStatus
 
 _INSTALL = "Install the engine's packages again."
@@ -36,7 +37,7 @@ def engine_status() -> EngineStatus:
     lines = [_line("Python", True, platform.python_version())]
     lines += [_package(module, name) for module, name in _PACKAGES if rendering or module not in _RENDERER]
     ok = all(line["ok"] for line in lines) and rendering
-    return EngineStatus(ok, lines + renderers)
+    return EngineStatus(ok, [*lines, *renderers, _line("FAN", *readiness())])
 
 
 def _line(name: str, ok: bool, detail: str, remedy: str = "") -> dict[str, Any]:

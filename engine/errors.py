@@ -39,5 +39,9 @@ class SettingsError(EngineError):
     """A setting is unknown or out of range."""
 
 
+class DownloadError(EngineError):
+    """A file that the person agreed to download could not be had."""
+
+
 class Cancelled(Exception):
     """The person asked for the job to end. Not an error: nothing is reported but the fact."""

@@ -29,10 +29,14 @@ class Settings:
     """Settings of one reconstruction. Lengths are in pixels of the fit unless said otherwise; weights have no unit."""
 
     face_model: str = _setting("bundled", "Face model that the head is fitted with", choices=("bundled",))
-    landmark_detector: str = _setting("mediapipe", "What finds the points of the face", choices=("mediapipe",))
+    landmark_detector: str = _setting("mediapipe", "What finds the points of the face", choices=("mediapipe", "fan"))
     landmark_model_file: str = _setting(
         "", "A face_landmarker.task file for MediaPipe builds that bring no model; empty: the bundled models"
     )
+    fan_model_folder: str = _setting(
+        "", "Folder with the two weight files of 'fan'; empty: the engine's own folder for downloads"
+    )
+    allow_downloads: bool = _setting(False, "Whether model files that are missing may be downloaded")
     device: str = _setting("auto", "Where the rays are traced", choices=("auto", "cpu", "cuda"))
     shading: str = _setting(
         "transfer",

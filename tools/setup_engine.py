@@ -22,14 +22,16 @@ TORCH_INDEX = "NEXTGENFACE_TORCH_INDEX"
 ENGINE_MODULES = ("numpy", "scipy", "cv2", "PIL", "torch", "drjit", "mitsuba", "mediapipe")
 
 
-def engine(with_tests: bool = False) -> Path:
-    """Make the engine's environment (with the test packages too, if wanted) and return its interpreter."""
+def engine(with_tests: bool = False, with_fan: bool = False) -> Path:
+    """Make the engine's environment (with FAN or with the test packages, which need it, if wanted); its interpreter."""
     recipe = _recipe("engine.txt", "mediapipe.txt")
     if not environments.is_current(ENGINE, recipe):
         say("Setting up the engine in .venv (about 1.7 GB, a few minutes)")
         _fill_engine()
         environments.mark_current(ENGINE, recipe)
     _install_project(ENGINE)
+    if with_fan or with_tests:
+        environments.once(ENGINE, "fan", _recipe("fan.txt"), "--no-deps", "-r", WHEELS / "fan.txt")
     if with_tests:
         tests = WHEELS / "test.txt"
         environments.once(ENGINE, "tests", _recipe("test.txt"), "-r", tests, "--constraint", WHEELS / "engine.txt")
@@ -100,13 +102,14 @@ def _recipe(*lists: str) -> str:
 def main() -> int:
     """Read the command line, set up, and return the exit code."""
     parser = argparse.ArgumentParser(description="Set up the engine (and Blender as a module) inside this checkout.")
+    parser.add_argument("--fan", action="store_true", help="face-alignment too, for the landmark detector 'fan'")
     parser.add_argument("--tests", action="store_true", help="the packages of the tests too")
     choices = blender_versions()
     parser.add_argument("--blender", nargs="*", choices=choices, help="Blender too; without a version, the default one")
     arguments = parser.parse_args()
     try:
         environments.check_python()
-        say(f"Engine: {engine(arguments.tests)}")
+        say(f"Engine: {engine(arguments.tests, arguments.fan)}")
         if arguments.blender is not None:
             for series in arguments.blender or [default_blender()]:
                 say(f"Blender {series}: {blender(series)}")

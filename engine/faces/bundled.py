@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -10,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FaceModelError
+from .ibug_embedding import embed_ibug
 from .model import FaceModel, FloatArray, LandmarkEmbedding
 from .topology import split_quads
 
 DATA = Path(__file__).parent / "data"
-DETECTORS = ("mediapipe",)
 
 
 @cache
@@ -48,7 +49,7 @@ def _model(data: dict[str, NDArray[np.generic]], provenance: Path) -> FaceModel:
     uv_face = _uv(data, "uv_face")
     mirror = data["mirror_vertex"].astype(np.int32)
     masks = data["regions"].astype(np.float32) / np.float32(255)
-    return FaceModel(
+    model = FaceModel(
         name="bundled",
         mean=data["mean"].astype(np.float32),
         quads=quads,
@@ -67,10 +68,11 @@ def _model(data: dict[str, NDArray[np.generic]], provenance: Path) -> FaceModel:
         mirror_expression=data["mirror_expression"].astype(np.int32),
         face_part=data["face_part"].astype(np.uint8),
         regions=dict(zip(data["region_names"].tolist(), masks, strict=True)),
-        landmarks={name: _embedding(data, name) for name in DETECTORS},
+        landmarks={"mediapipe": _embedding(data, "mediapipe")},
         original_index=data["original_index"].astype(np.int32),
         provenance=provenance.read_text(encoding="utf-8"),
     )
+    return replace(model, landmarks={**model.landmarks, "fan": embed_ibug(model)})
 
 
 def _offsets(data: dict[str, NDArray[np.generic]], name: str, step: str) -> FloatArray:

@@ -148,3 +148,15 @@ def _pixels(pose: Pose, points: Floats) -> Floats:
     """(N, 2) pixels about the principal point, y down, of (N, 3) points, mm."""
     moved = points @ pose.rotation.T + pose.translation
     return np.asarray(pose.focal * moved[:, :2] / -moved[:, 2:] * np.array([1.0, -1.0]))
+
+
+def opened(around: Floats, order: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """The points of an open contour from one end to the other, each one's next, and each one's previous point: (c,) rows.
+
+    ``order`` are its rows by the angle of ``around`` (L, 2), pixels about the middle; the ends lie at the widest gap. Where
+    there is no next or previous point, it is the end itself.
+    """
+    angle = np.arctan2(around[order, 1], around[order, 0])
+    gaps = np.diff(np.append(angle, angle[0] + 2.0 * np.pi))
+    order = np.roll(order, -1 - int(gaps.argmax()))
+    return order, np.append(order[1:], order[-1]), np.append(order[:1], order[:-1])

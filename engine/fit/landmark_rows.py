@@ -8,17 +8,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import FaceModelError
 from ..faces.model import FaceModel, LandmarkEmbedding
-from ..landmarks.detector import CHIN_TIP, FOREHEAD_TOP
 from ..landmarks.habits import Errors, Habits, load_habits
-from .contour import ContourRegion, Outline, contour_region, find_outline, stacked_basis
+from .contour import ContourRegion, Outline, contour_region, find_outline, opened, stacked_basis
 from .observations import FaceObservation
-from .pose import FOCAL, SCALE, Pose, project
+from .pose import FOCAL, SCALE, Pose, initial_pose, pose_without_depth, project
 from .robust import huber_loss, huber_weight
 
 Floats = NDArray[np.float64]
 
 _KNEE = 2.0
+# Up to so many points are few.
+SPARSE = 100
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,12 @@ class Deviations:
     """Standard deviations of what is seen, in units of the face's height, and of what is known of lenses.
 
     The points of a detector err together, by its habits and not by chance; ``point`` is so large because several
-    hundred of them are counted as if each told something of its own.
+    hundred of them are counted as if each told something of its own. Of few points chance is averaged out less: on
+    random heads whose 68 points were moved by 1 %, 0.014 left 1.85 mm where 0.01 left 2.07 and 0.006 left 2.86.
 
     Attributes:
         point: of a point in the picture.
+        sparse_point: the same of a detector with few points.
         along: of a contour point along the outline.
         depth: of a point's depth, which the detector has learned and not seen.
         log_focal, focal_35mm: of an unknown lens: the portrait's usual 35 mm equivalent, and its logarithm's deviation.
@@ -37,6 +41,7 @@ class Deviations:
     """
 
     point: float = 0.01
+    sparse_point: float = 0.014
     along: float = 0.02
     depth: float = 0.06
     log_focal: float = 0.45
@@ -60,7 +65,16 @@ class EmbeddedModel:
 
     @classmethod
     def of(cls, model: FaceModel, detector: str, *, use_habits: bool = True) -> EmbeddedModel:
-        """The model at the points of ``detector``, with what is known of its habits."""
+        """The model at the points of ``detector``, with what is known of its habits.
+
+        Raises:
+            FaceModelError: the model does not tell where that detector's points lie.
+        """
+        if detector not in model.landmarks:
+            raise FaceModelError(
+                f"The face model '{model.name}' does not know the points of '{detector}'.",
+                f"Choose as landmark detector one of: {', '.join(sorted(model.landmarks))}.",
+            )
         embedding = model.landmarks[detector]
         corners = model.triangles[embedding.triangle]
         weights = embedding.barycentric.astype(np.float64)
@@ -138,21 +152,30 @@ class PhotoProblem:
         middle = np.array([observation.width / 2, observation.height / 2, 0.0])
         points = observation.points.astype(np.float64)
         found = points[embedding.index] - middle
-        height = float(np.linalg.norm(points[FOREHEAD_TOP, :2] - points[CHIN_TIP, :2]))
+        scheme = observation.scheme
+        height = float(np.linalg.norm(points[scheme.forehead_top, :2] - points[scheme.chin, :2]))
         height = max(height, 0.7 * float(np.max(np.ptp(points[:, :2], axis=0))))
-        sd = height * np.hypot(deviations.point, 2.0 * observation.spread[embedding.index] / height)
+        point = deviations.point if scheme.seen > SPARSE else deviations.sparse_point
+        sd = height * np.hypot(point, 2.0 * observation.spread[embedding.index] / height)
         count = int(embedding.contour.sum())
         return cls(
             model=model,
             observation=observation,
             deviations=deviations,
             found=found,
-            whitening=_whitening(found[:, :2], sd, embedding.contour, deviations.along * height),
-            depth_weight=np.where(embedding.contour, 0.5, 1.0) / (deviations.depth * height),
+            whitening=_whitening(found[:, :2], sd, embedding.contour, deviations.along * height, scheme.closed_contour),
+            depth_weight=_depth_weight(embedding.contour, deviations.depth * height, scheme.has_depth),
             height=height,
             outline=Outline(np.zeros(count, bool), np.zeros((count, 2), np.int64), np.zeros(count)),
             robust=np.ones(len(found)),
         )
+
+    def first_pose(self, log_focal: float) -> Pose:
+        """The mean face laid on the points that were found, seen with the focal length ``exp(log_focal)`` pixels."""
+        if self.observation.scheme.has_depth:
+            return initial_pose(self.model.mean, self.found, log_focal)
+        fixed = ~self.model.embedding.contour
+        return pose_without_depth(self.model.mean[fixed], self.found[fixed, :2], log_focal)
 
     def calibrated(self, coefficients: Floats, pose: Pose) -> PhotoProblem:
         """The same problem from where the pose is known: with the detector's habits and the outline in this pose."""
@@ -228,6 +251,8 @@ class PhotoProblem:
     def _centred(self, rows: Floats) -> Floats:
         """Whitened depth rows (L, ...) less their common offset: the detector's zero of depth is its own."""
         weight = self.depth_weight
+        if not weight.any():
+            return rows
         return np.asarray(rows - np.multiply.outer(weight, weight @ rows / (weight @ weight)))
 
     def lens(self, pose: Pose) -> tuple[Floats, Floats]:
@@ -249,11 +274,16 @@ class PhotoProblem:
         return np.array([focal, distance]), by_pose
 
 
-def _whitening(seen: Floats, sd: Floats, contour: NDArray[np.bool_], along: float) -> Floats:
+def _depth_weight(contour: NDArray[np.bool_], sd: float, has_depth: bool) -> Floats:
+    """(L,) one over the standard deviation ``sd`` of each point's depth, half of it on the contour; 0 where none is told."""
+    return np.where(contour, 0.5, 1.0) / sd if has_depth else np.zeros(len(contour))
+
+
+def _whitening(seen: Floats, sd: Floats, contour: NDArray[np.bool_], along: float, closed: bool = True) -> Floats:
     """(L, 2, 2): points of the contour are held across the outline and may slide along it.
 
     The outline's direction at a point is that to the nearest other contour points on both sides, by the angle about the
-    middle.
+    middle; the two ends of a contour that is not ``closed`` have one neighbour each.
     """
     whitening = np.eye(2) / sd[:, None, None]
     rows = np.flatnonzero(contour)
@@ -261,7 +291,10 @@ def _whitening(seen: Floats, sd: Floats, contour: NDArray[np.bool_], along: floa
         return whitening
     around = seen[rows] - seen.mean(0)
     order = rows[np.argsort(np.arctan2(around[:, 1], around[:, 0]))]
-    tangent = seen[np.roll(order, -1)] - seen[np.roll(order, 1)]
+    after, before = np.roll(order, -1), np.roll(order, 1)
+    if not closed:
+        order, after, before = opened(seen - seen.mean(0), order)
+    tangent = seen[after] - seen[before]
     tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-9)
     outer = tangent[:, :, None] * tangent[:, None, :]
     across = 1.0 / sd[order, None, None]

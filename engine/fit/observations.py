@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..landmarks.detector import DetectedFace
+from ..landmarks.schemes import MEDIAPIPE, Scheme
 from ..photos.exif import Lens
 from ..photos.reading import Photo
 from ..scene.camera import FULL_FRAME_DIAGONAL_MM
@@ -25,10 +26,11 @@ class FaceObservation:
     """The points found in one photo.
 
     Attributes:
-        points: (478, 3) float32, pixels of the photo, see `DetectedFace`.
-        spread: (478,) float32, pixels, how uncertain the detector was.
+        points: (N, 3) float32, pixels of the photo, see `DetectedFace`.
+        spread: (N,) float32, pixels, how uncertain the detector was.
         width, height: of the photo, pixels.
         lens: the focal length where one is known.
+        scheme: what the points are.
     """
 
     points: FloatArray
@@ -36,6 +38,7 @@ class FaceObservation:
     width: int
     height: int
     lens: Lens | None = None
+    scheme: Scheme = MEDIAPIPE
 
     @property
     def pixels_per_35mm(self) -> float:
@@ -48,4 +51,4 @@ def observe(photo: Photo, face: DetectedFace, settings: Settings) -> FaceObserva
     lens = photo.lens
     if settings.focal_length_mm > 0.0:
         lens = Lens(settings.focal_length_mm, _GIVEN_LOG_SD)
-    return FaceObservation(face.points, face.spread, photo.width, photo.height, lens)
+    return FaceObservation(face.points, face.spread, photo.width, photo.height, lens, face.scheme)

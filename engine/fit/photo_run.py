@@ -35,8 +35,6 @@ FloatImage = NDArray[np.float32]
 PATH_DEPTH = 4
 OVERLAY_SHARE = 0.75
 PANEL_SIZE = 1024
-# MediaPipe's points at the centres of both irises.
-IRISES = (468, 473)
 
 
 @dataclass
@@ -53,14 +51,15 @@ class PhotoRun:
         crop = self.prepared.crop
         view = View(crop.linear, self.prepared.mask, crop.camera(first.camera))
         points = crop.from_photo(first.seen.astype(np.float32))
-        irises = crop.from_photo(self.prepared.face.points[list(IRISES)])[:, :2]
+        irises = crop.from_photo(self.prepared.face.points[self.prepared.face.scheme.iris_centres])[:, :2]
         show = StatisticalPreview(self.model, view, irises, self.settings, self.reporter)
         return Observation(view, points, first.expression.astype(np.float32), show, self._whites())
 
     def _whites(self) -> list[White]:
         """The whites of the eyes, found in the finest picture, in the crop's pixels: both show the same window."""
         crop, detail = self.prepared.crop, self.prepared.detail
-        found = find_whites(detail.linear, self.prepared.detail_eyes, detail.from_photo(self.prepared.face.points))
+        face = self.prepared.face
+        found = find_whites(detail.linear, self.prepared.detail_eyes, detail.from_photo(face.points), face.scheme)
         return [White(white.pixels * np.float32(crop.scale / detail.scale), white.colour) for white in found]
 
     def view(self, second: Stage2Result) -> View:
@@ -84,7 +83,7 @@ class PhotoRun:
         """What the maps are read from."""
         prepared = self.prepared
         camera = self._detail_camera(second)
-        irises = prepared.detail.from_photo(prepared.face.points[list(IRISES)])[:, :2]
+        irises = prepared.detail.from_photo(prepared.face.points[prepared.face.scheme.iris_centres])[:, :2]
         balls = {side: find_eyeball(self.model, second.vertices, side, camera, irises) for side in SIDES}
         detail = View(prepared.detail.linear, prepared.detail_mask, camera)
         detail = replace(detail, weight=mask_with(prepared, self._beside_edges(second, detail)))

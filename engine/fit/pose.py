@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..scene.camera import Camera
+from ..scene.orthography import laid_on
 
 Floats = NDArray[np.float64]
 
@@ -136,3 +137,9 @@ def initial_pose(model_points: Floats, seen: Floats, log_focal: float) -> Pose:
     scale = float((values * sign).sum() / (source**2).sum())
     origin = target_mean - scale * rotation @ source_mean
     return Pose(rotation, origin[:2] * np.array([1.0, -1.0]), float(np.log(scale)), log_focal)
+
+
+def pose_without_depth(model_points: Floats, seen: Floats, log_focal: float) -> Pose:
+    """The pose that lays (N, 3) model points (mm) on (N, 2) detected ones, pixels about the principal point, y down."""
+    lay = laid_on(model_points, seen)
+    return Pose(lay.rotation, lay.origin, float(np.log(lay.scale)), log_focal)

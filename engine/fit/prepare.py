@@ -58,7 +58,7 @@ def prepare_photo(path: Path, settings: Settings, reporter: Reporter) -> Prepare
     """
     photo = read_photo(path, reporter)
     reporter.progress("landmarks", 0, 1)
-    detector = choose_detector(settings)
+    detector = choose_detector(settings, reporter)
     face = largest_face(detector.detect(photo.srgb8), photo.name, reporter)
     reporter.check()
     crop = crop_face(photo, face.points, settings.fit_size)
@@ -66,7 +66,7 @@ def prepare_photo(path: Path, settings: Settings, reporter: Reporter) -> Prepare
     mask, eyes = _masks(detail, face)
     fit_mask, _ = (mask, eyes) if detail.width == crop.width else _masks(crop, face)
     points = detail.from_photo(face.points)
-    brows, mouth = brow_mask(detail, points), mouth_mask(detail, points)
+    brows, mouth = brow_mask(detail, points, face.scheme), mouth_mask(detail, points, face.scheme)
     return PreparedPhoto(photo, face, crop, detail, fit_mask, mask, eyes, brows, mouth)
 
 
@@ -91,8 +91,8 @@ def detail_size(crop: FaceCrop, settings: Settings) -> int:
 def _masks(crop: FaceCrop, face: DetectedFace, aside: NDArray[np.bool_] | None = None) -> tuple[FloatImage, FloatImage]:
     points = crop.from_photo(face.points)
     person = person_mask(_srgb8(crop.linear))
-    skin = skin_mask(crop, points, person, aside)
-    return surely_skin(skin, RIM_SHARE if aside is None else NARROW_RIM_SHARE), eye_mask(crop, points)
+    skin = skin_mask(crop, points, person, aside, face.scheme)
+    return surely_skin(skin, RIM_SHARE if aside is None else NARROW_RIM_SHARE), eye_mask(crop, points, face.scheme)
 
 
 def _srgb8(linear: FloatImage) -> NDArray[np.uint8]:

@@ -21,7 +21,7 @@ from .photometric import Samples, independent_share, observation_precision, samp
 from .shading import Transfer, unshadowed
 from .silhouette import Silhouette
 
-# Landmarks are a detector's opinion: their deviation as a share of the face's height, and how many of them are
+# Landmarks are a detector's opinion: their deviation as a share of the face's height, and how many of them at most are
 # independent.
 LANDMARK_SPREAD = 0.008
 INDEPENDENT_LANDMARKS = 80.0
@@ -109,7 +109,7 @@ class ShapeProblem:
         square = (distance**2).sum(1)
         # Geman-McClure: a point that is far off (hidden, mistaken) pulls no more.
         robust = 9.0 * square / (9.0 + square)
-        return 0.5 * INDEPENDENT_LANDMARKS * robust.mean()
+        return 0.5 * min(INDEPENDENT_LANDMARKS, float(len(self.fixed))) * robust.mean()
 
     def allowed(self, expression: Tensor) -> Tensor:
         """(E,) ``expression`` within what the model's weights may be."""
@@ -208,6 +208,6 @@ def openness(transfer: Transfer, normal: Tensor) -> Tensor:
     return (transfer.diffuse[:, 0] / free).clamp(0.0, 1.0)
 
 
-def face_height(points: NDArray[np.float32]) -> float:
-    """Pixels between the lowest and the highest landmark (L, 2)."""
-    return float(np.ptp(points[:, 1]))
+def face_height(points: NDArray[np.float32], share: float = 1.0) -> float:
+    """Pixels between the lowest and the highest landmark (L, 2), times ``share``: `Scheme.height_share`."""
+    return float(np.ptp(points[:, 1])) * share

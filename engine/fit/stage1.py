@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 
 from ..errors import PhotoError
 from ..faces.model import FaceModel
-from ..landmarks.detector import CHIN_TIP, FOREHEAD_TOP
 from ..reporter import Reporter
 from ..scene.camera import Camera
 from ..settings import Settings
 from .boxes import boxed_minimum
 from .landmark_rows import Deviations, EmbeddedModel, PhotoProblem
 from .observations import FaceObservation, observe
-from .pose import POSE_VARIABLES, Pose, initial_pose, project
+from .pose import POSE_VARIABLES, Pose, project
 
 __all__ = ["FaceObservation", "PhotoFit", "Stage1Result", "fit_landmarks", "observe"]
 
@@ -215,8 +214,8 @@ def _first_state(embedded: EmbeddedModel, problem: _Problem) -> _State:
     count = embedded.basis.shape[2] - k
     poses = []
     for photo in problem.photos:
-        rough = initial_pose(embedded.mean, photo.found, 0.0)
-        poses.append(initial_pose(embedded.mean, photo.found, _likely_log_focal(photo, rough.log_scale)))
+        rough = photo.first_pose(0.0)
+        poses.append(photo.first_pose(_likely_log_focal(photo, rough.log_scale)))
     return _State(np.zeros(k), tuple(np.zeros(count) for _ in poses), tuple(poses))
 
 
@@ -291,11 +290,9 @@ def _photo_fit(photo: PhotoProblem, state: _State, i: int) -> PhotoFit:
 
 
 def _face_height(photo: PhotoProblem, pixels: Floats) -> float:
-    """Pixels from the chin to the top of the forehead in the fitted points; over the whole face where these are
-    missing.
-    """
-    index = photo.model.embedding.index
-    ends = [np.flatnonzero(index == number) for number in (CHIN_TIP, FOREHEAD_TOP)]
+    """Pixels from the chin to the top of the forehead in the fitted points; as it was detected where these are missing."""
+    index, scheme = photo.model.embedding.index, photo.observation.scheme
+    ends = [np.flatnonzero(index == number) for number in (scheme.chin, scheme.forehead_top)]
     if any(len(end) == 0 for end in ends):
-        return float(np.ptp(pixels[:, 1]))
+        return photo.height
     return float(np.linalg.norm(pixels[ends[0][0]] - pixels[ends[1][0]]))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..faces.model import PART_NAMES, FaceModel
+from ..landmarks.schemes import SCHEMES
 from ..render.geometry import TracedScene
 from ..render.transfer import diffuse_transfer, primary_hits
 from ..reporter import Reporter
@@ -115,6 +116,10 @@ class _Photo:
         # Each photo is sampled at places of its own.
         self.seed = settings.seed + number * (len(SCALES) + 1)
 
+    def _face_height(self, scale: float) -> float:
+        """Pixels of the face at ``scale``."""
+        return face_height(self.seen.points, SCHEMES[self.settings.landmark_detector].height_share) * scale
+
     def view(self, scale: float) -> View:
         """The photo at ``scale``, seen by the camera found so far."""
         whole = View(self.seen.view.image, self.seen.view.weight, self.camera)
@@ -148,7 +153,7 @@ class _Photo:
         whites = self._trace_whites(scene, head, vertices, vertex_normals, view.camera, scale, seed, check)
         silhouette = None
         if scale >= LEAST_SILHOUETTE_SCALE:
-            height = face_height(self.seen.points) * scale
+            height = self._face_height(scale)
             silhouette = find_silhouette(self.model, scene, vertex_normals.numpy(), view, height)
         return _Traced(view, trusted, transfer, normal, whites, silhouette)
 
@@ -219,7 +224,7 @@ class _Photo:
             normal=traced.normal,
             embedding=self.model.landmarks[self.settings.landmark_detector],
             points=torch.from_numpy(self.seen.points * np.float32(scale)).float(),
-            face_height=face_height(self.seen.points) * scale,
+            face_height=self._face_height(scale),
             anchor=Shape(identity, self.anchor),
             silhouette=traced.silhouette,
             landmark_weight=self.settings.landmark_weight,

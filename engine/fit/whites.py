@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..faces.skin_colour import part_albedo
+from ..landmarks.schemes import MEDIAPIPE, Iris, Scheme
 
 FloatImage = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
-# MediaPipe's points: the centre of each iris, and four on its edge.
-IRIS_POINTS = ((468, (469, 470, 471, 472)), (473, (474, 475, 476, 477)))
 # The white lies between these distances from the iris's centre, in its radii.
 NEAREST, FARTHEST = 1.25, 3.0
 # Of each eye's white these quantiles of luminance count: below lie lashes, the lid's shadow, and skin where the lids lie a
@@ -92,25 +91,27 @@ class WhiteEvidence:
         return 0.5 * torch.einsum("ec,cd,ed->", away, self._weight, away)
 
 
-def find_whites(image: FloatImage, eyes: FloatImage, points: FloatImage) -> list[White]:
+def find_whites(image: FloatImage, eyes: FloatImage, points: FloatImage, scheme: Scheme = MEDIAPIPE) -> list[White]:
     """The whites of both eyes, as far as enough is seen of them.
 
     Args:
         image: (H, W, 3) linear Rec. 709.
         eyes: (H, W) 1 inside the open eyes.
-        points: (478, 2 or more) MediaPipe's points in its pixels.
+        points: (N, 2 or more) the face's points in its pixels.
+        scheme: what the points are.
     """
     inside = cv2.erode((eyes > 0.9).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     rows, columns = np.nonzero(inside)
     places, colours = np.stack([columns, rows], 1) + 0.5, image[rows, columns].astype(np.float64)
-    found = [_white(places, colours, points[:, :2], centre, edge) for centre, edge in IRIS_POINTS]
+    found = [_white(places, colours, points[:, :2], iris) for iris in scheme.irises]
     return [white for white in found if white is not None]
 
 
-def _white(places: Floats, colours: Floats, points: FloatImage, centre: int, edge: tuple[int, ...]) -> White | None:
+def _white(places: Floats, colours: Floats, points: FloatImage, iris: Iris) -> White | None:
     """One eye's white among the pixels at ``places`` (N, 2) with their ``colours`` (N, 3)."""
-    radius = np.linalg.norm(points[list(edge)] - points[centre], axis=1).mean()
-    away = np.linalg.norm(places - points[centre], axis=1) / radius
+    centre = points[iris.centre]
+    radius = np.linalg.norm(points[list(iris.edge)] - centre, axis=1).mean()
+    away = np.linalg.norm(places - centre, axis=1) / radius
     near = (away > NEAREST) & (away < FARTHEST) & (colours.max(1) < CLIPPED)
     if near.sum() < FEWEST_PIXELS:
         return None

@@ -6,17 +6,29 @@ import importlib.util
 from pathlib import Path
 
 from ..errors import SettingsError
+from ..reporter import Reporter, SilentReporter
 from ..settings import Settings
 from .detector import LandmarkDetector
 from .mediapipe_tasks import WHERE_TO_GET
 
 
-def choose_detector(settings: Settings) -> LandmarkDetector:
-    """The detector that the settings ask for: a model file where one is named, else the models in MediaPipe's wheel.
+def choose_detector(settings: Settings, reporter: Reporter | None = None) -> LandmarkDetector:
+    """The detector that the settings ask for. Of MediaPipe: a model file where one is named, else the models in its wheel.
+
+    ``reporter`` is told of a download.
 
     Raises:
-        SettingsError: MediaPipe is not installed, or it brings no models and no file is named.
+        SettingsError: MediaPipe is not installed, or it brings no models and no file is named; or FAN lacks something.
+        DownloadError: FAN's weights were to be downloaded, and could not be.
     """
+    if settings.landmark_detector == "fan":
+        from .fan import load_fan
+
+        return load_fan(settings, reporter or SilentReporter())
+    return _mediapipe(settings)
+
+
+def _mediapipe(settings: Settings) -> LandmarkDetector:
     if importlib.util.find_spec("mediapipe") is None:
         raise SettingsError("MediaPipe is not installed.", "Set the engine up again.")
     if settings.landmark_model_file:

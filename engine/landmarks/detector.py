@@ -10,13 +10,10 @@ from numpy.typing import NDArray
 
 from ..errors import PhotoError
 from ..reporter import Reporter
+from .schemes import MEDIAPIPE, Scheme
 
 FloatArray = NDArray[np.float32]
 ByteArray = NDArray[np.uint8]
-
-# Points of MediaPipe's face mesh (canonical_face_model.obj): top of the forehead at the hairline, and tip of the chin.
-FOREHEAD_TOP = 10
-CHIN_TIP = 152
 
 # Below this the points say little: an eye is then about six pixels wide.
 SMALLEST_FACE_PX = 40.0
@@ -27,19 +24,21 @@ class DetectedFace:
     """One face in a picture.
 
     Attributes:
-        points: (478, 3) float32, pixels of the picture: x to the right, y down from the top left corner (pixel
-            centres at +0.5), z depth in the same pixels about the head's centre, smaller towards the camera. 468
-            points of the face mesh, then 5 of each iris.
-        spread: (478,) float32, pixels: how far each point moved, root mean square, between several looks at the face.
+        points: (N, 3) float32, pixels of the picture: x to the right, y down from the top left corner (pixel
+            centres at +0.5), z depth in the same pixels about the head's centre, smaller towards the camera; 0 where
+            the scheme has no depth.
+        spread: (N,) float32, pixels: how far each point moved, root mean square, between several looks at the face.
+        scheme: what the points are.
     """
 
     points: FloatArray
     spread: FloatArray
+    scheme: Scheme = MEDIAPIPE
 
     @property
     def height(self) -> float:
         """Distance in pixels from the chin to the top of the forehead, in the plane of the picture."""
-        return float(np.linalg.norm(self.points[FOREHEAD_TOP, :2] - self.points[CHIN_TIP, :2]))
+        return float(np.linalg.norm(self.points[self.scheme.forehead_top, :2] - self.points[self.scheme.chin, :2]))
 
     @property
     def size(self) -> float:

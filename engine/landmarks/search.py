@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from .detector import ByteArray, DetectedFace, FloatArray
+from .schemes import MEDIAPIPE
 from .windows import Floats, Window
 
 # Points (478, 3) in pixels of an (H, W, 3) picture for every face in it.
@@ -28,8 +29,7 @@ _LOOKS = ((1.7, 0.0), (1.55, 6.0), (1.85, -6.0), (1.65, -3.0), (1.75, 3.0))
 _LARGEST_SPREAD = 0.1
 # Good looks agree to 0.4 % of the face; above this something is wrong.
 _DOUBTFUL_SPREAD = 0.01
-# Outer corners of the right and the left eye in MediaPipe's face mesh.
-_EYE_RIGHT, _EYE_LEFT = 33, 263
+_EYE_RIGHT, _EYE_LEFT = MEDIAPIPE.eye_corners
 
 
 def find_faces(srgb: ByteArray, mesh: FaceMesh) -> list[DetectedFace]:
@@ -38,7 +38,7 @@ def find_faces(srgb: ByteArray, mesh: FaceMesh) -> list[DetectedFace]:
     small = srgb if scale == 1.0 else cv2.resize(srgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     for candidates in _levels(np.asarray(small, np.uint8), mesh):
         looked = (look_again(srgb, points / np.float32(scale), mesh) for points in candidates)
-        faces = _without_doubles([face for face in looked if face is not None])
+        faces = without_doubles([face for face in looked if face is not None])
         if faces:
             return faces
     return []
@@ -88,7 +88,7 @@ def _extent(points: FloatArray) -> float:
     return float(np.max(np.ptp(points[:, :2], axis=0)))
 
 
-def _without_doubles(faces: list[DetectedFace]) -> list[DetectedFace]:
+def without_doubles(faces: list[DetectedFace]) -> list[DetectedFace]:
     """The faces from large to small, each place once: tiles overlap, so one face is found in several."""
     kept: list[DetectedFace] = []
     for face in sorted(faces, key=lambda item: -item.size):

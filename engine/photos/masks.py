@@ -8,27 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..landmarks.schemes import MEDIAPIPE, Ring, Scheme
 from ..scene.colour import linear_to_srgb
 from .crop import FaceCrop
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 
-# Rings of points of MediaPipe's face mesh (mediapipe/python/solutions/face_mesh_connections.py, put in order).
-FACE_OVAL = (
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-)  # fmt: skip
-RIGHT_EYE = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
-LEFT_EYE = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
-INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
-# Skin that is seldom covered, from the middle of a cheek to the other over the nose, and between the brows.
-_CORE = (118, 101, 36, 205, 187, 50, 347, 330, 266, 425, 411, 280, 6, 197, 195, 5, 4, 9, 151)
-# From brow to brow over their upper edges: what lies above is forehead, where dark pixels are hair and not beard.
-_ABOVE_BROWS = (127, 70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 356)
-
-# The brows' lower edges, point for point.
-_BELOW_BROWS = (46, 53, 52, 65, 55, 285, 295, 282, 283, 276)
 # Share of the face's height by which a face may reach beyond the detector's oval.
 _OVAL_MARGIN = 0.08
 # Share of the face's height by which brows reach beyond the detector's points.
@@ -46,35 +32,40 @@ _HAIRY = 0.6
 
 
 def skin_mask(
-    crop: FaceCrop, points: FloatArray, person: FloatArray | None = None, also: BoolArray | None = None
+    crop: FaceCrop,
+    points: FloatArray,
+    person: FloatArray | None = None,
+    also: BoolArray | None = None,
+    scheme: Scheme = MEDIAPIPE,
 ) -> FloatArray:
     """(h, w) weights in [0, 1]: 1 where a pixel surely shows skin of the face, lips and brows included.
 
     Args:
         crop: the picture.
-        points: (478, 2 or 3) MediaPipe's points in pixels of the crop.
+        points: (N, 2 or 3) the face's points in pixels of the crop.
         person: (h, w) in [0, 1], 1 where a person is, or None.
         also: (h, w) True where the face is known to be seen: close to the detector's oval, which on the far side of a face
             seen from aside ends before the face does, this counts as inside.
+        scheme: what the points are.
     """
     shape = (crop.height, crop.width)
     face_px = float(np.max(np.ptp(points[:, :2], axis=0)))
-    inside = _filled(points, FACE_OVAL, shape)
+    inside = _filled(points, scheme.oval, shape)
     if also is not None:
         inside |= also & _grown(inside, _OVAL_MARGIN * face_px)
     weight = inside.copy()
-    for ring in (RIGHT_EYE, LEFT_EYE, INNER_LIPS):
+    for ring in (scheme.right_eye, scheme.left_eye, scheme.inner_lips):
         # A little wider than the ring: lashes and the wet rim of the lids are no skin.
         weight[_grown(_filled(points, ring, shape), 0.008 * face_px)] = False
     result = weight.astype(np.float32) * _well_exposed(crop.linear)
-    result *= _skin_like(crop.linear, points, inside)
+    result *= _skin_like(crop.linear, points, inside, scheme)
     for other in (crop.alpha, person):
         if other is not None:
             result *= np.clip(2.0 * other - 0.5, 0.0, 1.0)
     return np.asarray(cv2.GaussianBlur(result, (0, 0), max(0.5, 0.002 * face_px)) * weight, np.float32)
 
 
-def _filled(points: FloatArray, ring: tuple[int, ...], shape: tuple[int, int]) -> BoolArray:
+def _filled(points: FloatArray, ring: Ring, shape: tuple[int, int]) -> BoolArray:
     """(h, w) True inside the polygon through the points of a ring."""
     image = np.zeros(shape, np.uint8)
     # OpenCV takes fixed-point corners (4 fraction bits) with pixel centres at integers.
@@ -99,7 +90,7 @@ def _well_exposed(linear: FloatArray) -> FloatArray:
     return np.asarray(share * share * (3.0 - 2.0 * share) * dark, np.float32)
 
 
-def _skin_like(linear: FloatArray, points: FloatArray, inside: BoolArray) -> FloatArray:
+def _skin_like(linear: FloatArray, points: FloatArray, inside: BoolArray, scheme: Scheme) -> FloatArray:
     """Weights for the likeness to the face's own skin: no skin tone is assumed.
 
     Colour is compared as ``log(R/G), log(B/G)``, brightness as ``log`` luminance, each with a plane or quadric over the
@@ -110,14 +101,14 @@ def _skin_like(linear: FloatArray, points: FloatArray, inside: BoolArray) -> Flo
     colour = _log_colour(linear)
     rows, columns = np.nonzero(inside[::step, ::step])
     rows, columns = rows * step, columns * step
-    start = _core_colour(colour, points)
+    start = _core_colour(colour, points, scheme)
     smooth = _robust_surfaces(_basis(rows, columns, points), colour[rows, columns], start)
     all_rows, all_columns = np.nonzero(inside)
     difference = colour[all_rows, all_columns] - _basis(all_rows, all_columns, points) @ smooth
     chroma = (difference[:, :2] ** 2).sum(-1) / _CHROMA_WIDTH**2
     darker = np.zeros(inside.shape, np.float32)
     darker[all_rows, all_columns] = np.maximum(-difference[:, 2], 0.0) / _DARKNESS_WIDTH
-    darker[~_forehead(points, (height, width))] = 0.0
+    darker[~_forehead(points, (height, width), scheme)] = 0.0
     darker[_islands(darker > _HAIRY, inside)] = 0.0
     result = np.ones(inside.shape, np.float32)
     result[all_rows, all_columns] = 1.0 / (1.0 + chroma**2)
@@ -131,13 +122,17 @@ def _islands(dark: BoolArray, inside: BoolArray) -> BoolArray:
     return np.asarray(dark & ~np.isin(label, np.unique(label[border & dark])))
 
 
-def _forehead(points: FloatArray, shape: tuple[int, int]) -> BoolArray:
-    """(h, w) True in the part of the face's oval above the brows, however thick these are."""
-    start, end = FACE_OVAL.index(127), FACE_OVAL.index(356)
+def _forehead(points: FloatArray, shape: tuple[int, int], scheme: Scheme) -> BoolArray:
+    """(h, w) True in the part of the face's oval above the brows, however thick these are.
+
+    Dark pixels are hair there and not beard.
+    """
+    oval = scheme.oval
+    start, end = (oval.index(temple) for temple in scheme.temples)
     raised = points.copy()
-    upper, lower = list(_ABOVE_BROWS[1:-1]), list(_BELOW_BROWS)
+    upper, lower = list(scheme.above_brows[1:-1]), list(scheme.below_brows)
     raised[upper] += points[upper] - points[lower]
-    return _filled(raised, (*FACE_OVAL[start:], *FACE_OVAL[: end + 1], *reversed(upper)), shape)
+    return _filled(raised, (*oval[start:], *oval[: end + 1], *reversed(upper)), shape)
 
 
 def _log_colour(linear: FloatArray) -> FloatArray:
@@ -147,10 +142,10 @@ def _log_colour(linear: FloatArray) -> FloatArray:
     return np.asarray(np.stack([safe[..., 0] - safe[..., 1], safe[..., 2] - safe[..., 1], luminance], -1))
 
 
-def _core_colour(colour: FloatArray, points: FloatArray) -> FloatArray:
+def _core_colour(colour: FloatArray, points: FloatArray, scheme: Scheme) -> FloatArray:
     """(3,) median colour around points that are seldom covered."""
     height, width = colour.shape[:2]
-    places = np.round(points[list(_CORE), :2] - 0.5).astype(int)
+    places = np.round(points[list(scheme.core), :2] - 0.5).astype(int)
     places = np.clip(places, 0, [width - 1, height - 1])
     return np.asarray(np.median(colour[places[:, 1], places[:, 0]], 0))
 
@@ -180,23 +175,24 @@ def _robust_surfaces(basis: FloatArray, values: FloatArray, start: FloatArray) -
     return result
 
 
-def brow_mask(crop: FaceCrop, points: FloatArray) -> FloatArray:
+def brow_mask(crop: FaceCrop, points: FloatArray, scheme: Scheme = MEDIAPIPE) -> FloatArray:
     """(h, w) 1 on and close around both brows, 0 elsewhere; arguments as in `skin_mask`."""
-    half = len(_BELOW_BROWS) // 2
-    upper = _ABOVE_BROWS[1:-1]
-    rings = ((*upper[:half], *reversed(_BELOW_BROWS[:half])), (*upper[half:], *reversed(_BELOW_BROWS[half:])))
+    upper, lower = scheme.above_brows[1:-1], scheme.below_brows
+    half = len(lower) // 2
+    rings = ((*upper[:half], *reversed(lower[:half])), (*upper[half:], *reversed(lower[half:])))
     shape = (crop.height, crop.width)
     brows = _filled(points, rings[0], shape) | _filled(points, rings[1], shape)
     face_px = float(np.max(np.ptp(points[:, :2], axis=0)))
     return _grown(brows, _BROW_MARGIN * face_px).astype(np.float32)
 
 
-def eye_mask(crop: FaceCrop, points: FloatArray) -> FloatArray:
+def eye_mask(crop: FaceCrop, points: FloatArray, scheme: Scheme = MEDIAPIPE) -> FloatArray:
     """(h, w) 1 inside both open eyes, 0 elsewhere; arguments as in `skin_mask`."""
     shape = (crop.height, crop.width)
-    return np.asarray(_filled(points, RIGHT_EYE, shape) | _filled(points, LEFT_EYE, shape), np.float32)
+    right, left = (_filled(points, ring, shape) for ring in (scheme.right_eye, scheme.left_eye))
+    return np.asarray(right | left, np.float32)
 
 
-def mouth_mask(crop: FaceCrop, points: FloatArray) -> FloatArray:
+def mouth_mask(crop: FaceCrop, points: FloatArray, scheme: Scheme = MEDIAPIPE) -> FloatArray:
     """(h, w) 1 between the lips, 0 elsewhere; arguments as in `skin_mask`."""
-    return _filled(points, INNER_LIPS, (crop.height, crop.width)).astype(np.float32)
+    return _filled(points, scheme.inner_lips, (crop.height, crop.width)).astype(np.float32)

@@ -10,15 +10,9 @@ pytest.importorskip("PIL")
 
 from pathlib import Path  # noqa: E402
 
+from nextgenface.engine.landmarks.schemes import MEDIAPIPE  # noqa: E402
 from nextgenface.engine.photos.crop import FaceCrop, crop_face  # noqa: E402
-from nextgenface.engine.photos.masks import (  # noqa: E402
-    FACE_OVAL,
-    INNER_LIPS,
-    LEFT_EYE,
-    RIGHT_EYE,
-    brow_mask,
-    skin_mask,
-)
+from nextgenface.engine.photos.masks import brow_mask, skin_mask  # noqa: E402
 from nextgenface.engine.photos.reading import Photo  # noqa: E402
 from nextgenface.engine.scene.camera import Camera  # noqa: E402
 from nextgenface.engine.scene.colour import linear_to_srgb, linear_to_srgb8, srgb_to_linear  # noqa: E402
@@ -98,10 +92,10 @@ def face_points(size):
         points[list(numbers)] = np.array(centre) + np.stack([np.sin(angle), -np.cos(angle)], -1) * radii
 
     half = size / 2
-    ring(FACE_OVAL, (half, half), (0.3 * size, 0.4 * size))
-    for eye, x in ((RIGHT_EYE, 0.38), (LEFT_EYE, 0.62)):
+    ring(MEDIAPIPE.oval, (half, half), (0.3 * size, 0.4 * size))
+    for eye, x in ((MEDIAPIPE.right_eye, 0.38), (MEDIAPIPE.left_eye, 0.62)):
         ring(eye, (x * size, 0.42 * size), (0.06 * size, 0.03 * size))
-    ring(INNER_LIPS, (half, 0.7 * size), (0.08 * size, 0.03 * size))
+    ring(MEDIAPIPE.inner_lips, (half, 0.7 * size), (0.08 * size, 0.03 * size))
     # From the subject's right temple over the brows to the left one, and back along their lower edges.
     upper = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300)
     lower = (46, 53, 52, 65, 55, 285, 295, 282, 283, 276)

@@ -127,3 +127,17 @@ def test_wheel_carries_every_package_of_the_engine():
     folders = [ROOT / "engine", *(path.parent for path in (ROOT / "engine").glob("*/__init__.py"))]
     there = {"nextgenface", *(f"nextgenface.{'.'.join(path.relative_to(ROOT).parts)}" for path in folders)}
     assert set(declared) == there
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"), [({}, []), ({"with_fan": True}, ["fan"]), ({"with_tests": True}, ["fan", "tests"])]
+)
+def test_fan_is_installed_where_it_is_wanted_and_for_the_tests(monkeypatch, options, parts):
+    """Alone: what it asks for would bring a second OpenCV."""
+    installed = {}
+    monkeypatch.setattr(environments, "is_current", lambda *_: True)
+    monkeypatch.setattr(environments, "once", lambda _, part, __, *arguments: installed.update({part: arguments}))
+    setup_engine.engine(**options)
+    assert [part for part in installed if part != "project"] == parts
+    if parts:
+        assert "--no-deps" in installed["fan"] and setup_engine.WHEELS / "fan.txt" in installed["fan"]

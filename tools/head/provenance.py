@@ -57,6 +57,7 @@ this table. All others are cited from memory of the publications named and have 
 * Region masks are drawn on the mean head by anatomical points, edge loops and the supports of some targets (`tools/head/regions.py`).
 * The landmark embedding is where rays through what MediaPipe 0.10.21 finds in renders of the mean head (18 views and lights) meet it:
   the median, symmetrised, laid on the skin, and for lids and inner lips on their edges.
+* Where FAN's 68 points lie follows from it by a table of correspondences (`engine/landmarks/ibug.py`), when the head is read.
 * `uv_original` is hm08's layout. `uv_face` is our own (`tools/head/uv_layout.py`): {figures}.
 * Stored steps: identity modes 0.02 mm, expressions and sliders 0.01 mm (so off by half of that at most), UVs 1/65534, masks 1/255.
 
