@@ -49,7 +49,7 @@ class PhotoRun:
     def observation(self, first: PhotoFit) -> Observation:
         """What stage 2 starts from, after stage 1 found ``first``."""
         crop = self.prepared.crop
-        view = View(crop.linear, self.prepared.mask, crop.camera(first.camera))
+        view = View(crop.linear, self.prepared.mask, crop.camera(first.camera), self.prepared.person)
         points = crop.from_photo(first.seen.astype(np.float32))
         irises = crop.from_photo(self.prepared.face.points[self.prepared.face.scheme.iris_centres])[:, :2]
         show = StatisticalPreview(self.model, view, irises, self.settings, self.reporter)
@@ -85,7 +85,7 @@ class PhotoRun:
         camera = self._detail_camera(second)
         irises = prepared.detail.from_photo(prepared.face.points[prepared.face.scheme.iris_centres])[:, :2]
         balls = {side: find_eyeball(self.model, second.vertices, side, camera, irises) for side in SIDES}
-        detail = View(prepared.detail.linear, prepared.detail_mask, camera)
+        detail = View(prepared.detail.linear, prepared.detail_mask, camera, prepared.detail_person)
         detail = replace(detail, weight=mask_with(prepared, self._beside_edges(second, detail)))
         eyes, brows = prepared.detail_eyes, prepared.detail_brows
         teeth = self._mouth().teeth

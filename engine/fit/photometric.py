@@ -30,11 +30,13 @@ class View:
         image: (H, W, 3) float32 linear Rec. 709.
         weight: (H, W) float32 in [0, 1], how far a pixel is trusted to be lit skin.
         camera: of this image.
+        person: (H, W) float32 in [0, 1], 1 where a person is seen; None where that is not known.
     """
 
     image: NDArray[np.float32]
     weight: NDArray[np.float32]
     camera: Camera
+    person: NDArray[np.float32] | None = None
 
     def scaled(self, factor: float) -> View:
         """This view resampled to ``factor`` times its size (area filter)."""
@@ -43,8 +45,11 @@ class View:
         height, width = (max(1, round(side * factor)) for side in self.image.shape[:2])
         image = cv2.resize(self.image, (width, height), interpolation=cv2.INTER_AREA)
         weight = cv2.resize(self.weight, (width, height), interpolation=cv2.INTER_AREA)
+        person = self.person
+        if person is not None:
+            person = np.asarray(cv2.resize(person, (width, height), interpolation=cv2.INTER_AREA), np.float32)
         camera = replace(self.camera.cropped(0.0, 0.0, width, height, factor), width=width, height=height)
-        return View(image, weight, camera)
+        return View(image, weight, camera, person)
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ NARROW_RIM_SHARE = 0.007
 @dataclass(frozen=True)
 class PreparedPhoto:
     """A photo with its face found: ``crop`` for the fit, ``detail`` for the maps (the same window, maybe finer), and
-    their masks.
+    their masks; ``detail_person`` is None where nothing can tell people from what is behind them.
     """
 
     photo: Photo
@@ -48,6 +48,12 @@ class PreparedPhoto:
     detail_eyes: FloatImage
     detail_brows: FloatImage
     detail_mouth: FloatImage
+    detail_person: FloatImage | None
+
+    @property
+    def person(self) -> FloatImage | None:
+        """(H, W) of ``crop``: 1 where a person is seen."""
+        return _resized(self.detail_person, self.crop)
 
 
 def prepare_photo(path: Path, settings: Settings, reporter: Reporter) -> PreparedPhoto:
@@ -63,11 +69,12 @@ def prepare_photo(path: Path, settings: Settings, reporter: Reporter) -> Prepare
     reporter.check()
     crop = crop_face(photo, face.points, settings.fit_size)
     detail = crop_face(photo, face.points, detail_size(crop, settings))
-    mask, eyes = _masks(detail, face)
-    fit_mask, _ = (mask, eyes) if detail.width == crop.width else _masks(crop, face)
+    person = person_mask(_srgb8(detail.linear))
+    mask, eyes = _masks(detail, face, person)
+    fit_mask, _ = (mask, eyes) if detail.width == crop.width else _masks(crop, face, _resized(person, crop))
     points = detail.from_photo(face.points)
     brows, mouth = brow_mask(detail, points, face.scheme), mouth_mask(detail, points, face.scheme)
-    return PreparedPhoto(photo, face, crop, detail, fit_mask, mask, eyes, brows, mouth)
+    return PreparedPhoto(photo, face, crop, detail, fit_mask, mask, eyes, brows, mouth, person)
 
 
 def mask_with(prepared: PreparedPhoto, aside: NDArray[np.bool_]) -> FloatImage:
@@ -76,7 +83,7 @@ def mask_with(prepared: PreparedPhoto, aside: NDArray[np.bool_]) -> FloatImage:
     """
     if not aside.any():
         return prepared.detail_mask
-    wider, _ = _masks(prepared.detail, prepared.face, aside)
+    wider, _ = _masks(prepared.detail, prepared.face, prepared.detail_person, aside)
     return np.asarray(np.where(aside, np.maximum(prepared.detail_mask, wider), prepared.detail_mask))
 
 
@@ -88,11 +95,19 @@ def detail_size(crop: FaceCrop, settings: Settings) -> int:
     return round(max(settings.fit_size, min(native, DETAIL_SHARE * settings.texture_size)))
 
 
-def _masks(crop: FaceCrop, face: DetectedFace, aside: NDArray[np.bool_] | None = None) -> tuple[FloatImage, FloatImage]:
+def _masks(
+    crop: FaceCrop, face: DetectedFace, person: FloatImage | None, aside: NDArray[np.bool_] | None = None
+) -> tuple[FloatImage, FloatImage]:
     points = crop.from_photo(face.points)
-    person = person_mask(_srgb8(crop.linear))
     skin = skin_mask(crop, points, person, aside, face.scheme)
     return surely_skin(skin, RIM_SHARE if aside is None else NARROW_RIM_SHARE), eye_mask(crop, points, face.scheme)
+
+
+def _resized(mask: FloatImage | None, crop: FaceCrop) -> FloatImage | None:
+    """``mask`` with the crop's pixels."""
+    if mask is None or mask.shape == (crop.height, crop.width):
+        return mask
+    return np.asarray(cv2.resize(mask, (crop.width, crop.height), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _srgb8(linear: FloatImage) -> NDArray[np.uint8]:

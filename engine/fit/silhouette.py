@@ -2,7 +2,7 @@
 
 Seen from aside, a face's outline tells its depth, which neither landmarks nor smooth shading know well. The model's
 silhouette is where the surface turns away with nothing of the head behind it; the photo's is looked for across it, as
-the edge at which something like the skin beside it ends.
+the edge at which something like the skin beside it ends, and a person with it, where that is known.
 """
 
 from __future__ import annotations
@@ -33,12 +33,18 @@ REACH = 0.03
 SPREAD, SPREAD_PX = 0.003, 0.5
 # Neighbouring edges err alike; so many of them count as independent.
 INDEPENDENT_EDGES = 60.0
+# Deviations at which an edge begins to count as another thing's: what leaves the model's shape behind may be far off.
+KNEE = 6.0
 # Change of sRGB values over two pixels below which there is no edge.
 FAINTEST = 0.06
 # Logarithms of colour by which the inner side of an edge may differ from the skin near it.
 SKIN_WIDTH = 0.35
 # How much of a difference a brighter edge counts.
 BRIGHT_SHARE = 0.3
+# Half width of the border of a person, pixels and share of the face's height: segmentation is coarse.
+BORDER_PX, BORDER = 1.0, 0.012
+# The most that a pixel which is brighter than the skin near it counts as unlike it, where a person's border is known.
+BRIGHT_AWAY = 0.3
 # Of the face's height: how far skin tells what skin looks like.
 SKIN_BLUR = 0.04
 # The model's soft mask of the face from which an outline counts, and of the ears up to which it does.
@@ -76,7 +82,8 @@ class Silhouette:
         away = ((camera.project(place) - self.target) * self.normal).sum(1) / self.spread
         square = away**2
         share = min(1.0, INDEPENDENT_EDGES / len(self.part))
-        return 0.5 * share * (9.0 * square / (9.0 + square)).sum()
+        knee = KNEE**2
+        return 0.5 * share * (knee * square / (knee + square)).sum()
 
 
 def find_silhouette(
@@ -178,15 +185,27 @@ def _edges(outline: _Outline, view: View, face_height: float) -> tuple[Floats, N
     steps = np.arange(-reach, reach + STEP_PX / 2, STEP_PX, dtype=np.float32)
     shown = linear_to_srgb(np.clip(view.image, 0.0, 1.0)).astype(np.float32)
     change = np.linalg.norm(_along(shown, outline, steps + 1.0) - _along(shown, outline, steps - 1.0), axis=2)
-    score = change * np.exp(-0.5 * (steps / (0.5 * reach)) ** 2)
+    score = change * np.exp(-0.5 * (steps / (0.5 * reach)) ** 2) * _leaves_person(outline, view, face_height, steps)
     best = score.argmax(1)
     rows = np.arange(len(best))
     offset = steps[best] + STEP_PX * _peak(score, best)
     inside = _along(_unlike_skin(view, face_height), outline, offset[:, None] - 2.0)[:, 0, 0]
+    inside = np.where(score[rows, best] > 0.0, inside, 9.0)
     clear = (change[rows, best] > FAINTEST) & (inside < SKIN_WIDTH)
     height, width = view.image.shape[:2]
     x, y = (outline.pixel + offset[:, None] * outline.normal).T
     return offset.astype(np.float32), clear & (x > 2) & (y > 2) & (x < width - 2) & (y < height - 2)
+
+
+def _leaves_person(outline: _Outline, view: View, face_height: float, steps: Floats) -> Floats:
+    """(N, S) 1 where the line across the outline may leave the person, 0 elsewhere; 1 where it is not known."""
+    if view.person is None:
+        return np.ones((len(outline.part), len(steps)), np.float32)
+    person = (view.person > 0.5).astype(np.uint8)
+    size = 2 * round(BORDER_PX + BORDER * face_height) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    border = cv2.dilate(person, kernel) - cv2.erode(person, kernel)
+    return _along(border.astype(np.float32)[:, :, None], outline, steps)[:, :, 0]
 
 
 def _along(image: Floats, outline: _Outline, steps: Floats) -> Floats:
@@ -222,4 +241,7 @@ def _unlike_skin(view: View, face_height: float) -> Floats:
     tint = np.abs(difference - brightness[:, :, None]).mean(2)
     # Light from behind brightens the very edge of a face; hair is darker.
     away = 2.0 * tint + np.where(brightness < 0.0, -brightness, BRIGHT_SHARE * brightness)
+    if view.person is not None:
+        # What is bright at the border of a person is its rim in the light, whatever its colour.
+        away = np.where(brightness > 0.0, np.minimum(away, BRIGHT_AWAY), away)
     return np.asarray(np.where(mass > 1e-3, away, 9.0)[:, :, None], np.float32)

@@ -8,7 +8,7 @@ photos of one person share identity and reflectance; each has its own expression
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -122,7 +122,7 @@ class _Photo:
 
     def view(self, scale: float) -> View:
         """The photo at ``scale``, seen by the camera found so far."""
-        whole = View(self.seen.view.image, self.seen.view.weight, self.camera)
+        whole = replace(self.seen.view, camera=self.camera)
         return whole if scale == 1.0 else whole.scaled(scale)
 
     def trace(

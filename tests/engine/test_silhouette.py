@@ -41,11 +41,13 @@ def aside() -> heads.Portrait:
     return heads.Portrait(known.model, view, points, truth)
 
 
-def _found(aside: heads.Portrait, vertices: np.ndarray, image: np.ndarray | None = None) -> Silhouette:
+def _found(
+    aside: heads.Portrait, vertices: np.ndarray, image: np.ndarray | None = None, person: np.ndarray | None = None
+) -> Silhouette:
     head = DifferentiableHead(aside.model)
     scene = TracedScene(vertices, aside.model.triangles)
     normals = head.vertex_normals(torch.from_numpy(vertices)).numpy()
-    view = aside.view if image is None else replace(aside.view, image=image)
+    view = replace(aside.view, image=aside.view.image if image is None else image, person=person)
     return find_silhouette(aside.model, scene, normals, view, face_height(aside.points))
 
 
@@ -96,6 +98,41 @@ def test_hair_over_the_edge_is_no_edge_of_the_face(aside):
     below = covered.target.numpy()[:, 1] > np.median(places[:, 1]) + 9
     assert below.sum() < 0.2 * len(low)
     assert (~below).sum() > 0.5 * (len(places) - len(low))
+
+
+def _rim_lit(aside: heads.Portrait) -> tuple[np.ndarray, np.ndarray]:
+    """The picture before a bright wall, with a bluish rim of light four pixels wide, nearly as bright; and the person's mask."""
+    rows, columns = np.mgrid[0:SIZE, 0:SIZE]
+    pixels = np.stack([columns.ravel(), rows.ravel()], 1) + 0.5
+    triangle, _ = primary_hits(TracedScene(aside.truth.vertices, aside.model.triangles), aside.truth.camera, pixels)
+    person = (triangle >= 0).reshape(SIZE, SIZE).astype(np.float32)
+    image = np.where(person[:, :, None] > 0, aside.view.image, 0.85).astype(np.float32)
+    rim = (person > 0) & (cv2.erode(person, np.ones((9, 9))) == 0)
+    image[rim] = (0.55, 0.65, 0.8)
+    return image, person
+
+
+def test_a_rim_of_light_ends_with_the_person(aside):
+    """Without the person's mask it is no skin; with it, the outer edge of the rim is the face's."""
+    image, person = _rim_lit(aside)
+    plain = _found(aside, aside.truth.vertices)
+    alone = _found(aside, aside.truth.vertices, image)
+    masked = _found(aside, aside.truth.vertices, image, person)
+    assert len(masked.part) > 0.7 * len(plain.part) > len(alone.part)
+    assert np.quantile(np.abs(_gaps(aside, masked)), 0.8) < 1.2
+
+
+def test_what_looks_like_skin_behind_a_person_has_no_edge_of_theirs(aside):
+    """Another's cheek behind this one, seen for four pixels, in the same light: only its edge can be seen."""
+    image, person = _rim_lit(aside)
+    image[person > 0] = aside.view.image[person > 0]
+    other = (cv2.dilate(person, np.ones((9, 9))) > 0) & (person == 0)
+    near = np.stack([cv2.GaussianBlur(image[:, :, c] * person, (0, 0), 3.0) for c in range(3)], 2)
+    image[other] = (near / np.maximum(cv2.GaussianBlur(person, (0, 0), 3.0), 1e-3)[:, :, None])[other]
+    alone = np.abs(_gaps(aside, _found(aside, aside.truth.vertices, image)))
+    known = np.abs(_gaps(aside, _found(aside, aside.truth.vertices, image, person)))
+    assert (alone > 3.6).sum() > 5
+    assert (known > 3.6).sum() == 0
 
 
 def test_a_head_on_a_background_of_its_own_colour_has_no_edges(aside):
