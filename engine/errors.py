@@ -39,5 +39,9 @@ class SettingsError(EngineError):
     """A setting is unknown or out of range."""
 
 
+class CheckpointError(EngineError):
+    """A checkpoint cannot be read, is not one, or does not fit the run."""
+
+
 class Cancelled(Exception):
     """The person asked for the job to end. Not an error: nothing is reported but the fact."""

@@ -47,7 +47,7 @@ def engine(name: str):
 # --- the work function ------------------------------------------------------------------------------------------------
 
 
-def reconstruct(photos, output, settings, reporter):
+def reconstruct(photos, output, settings, reporter, stages=None):
     """The same signature as `engine.fit.pipeline.reconstruct`."""
     mode = MODES.get(photos[0].stem)
     if mode is not None:
