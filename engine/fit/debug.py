@@ -21,7 +21,16 @@ from .watch import Stage2State
 
 ByteImage = NDArray[np.uint8]
 FOLDER = "debug"
-_FRAME = re.compile(r"stage[123]_(\d{5}|done)_\d+\.png")
+_FRAME = re.compile(r"stage[123]_(\d{5}|done)_(\d+)\.png")
+
+
+def frames_in(folder: Path, photo: int) -> list[Path]:
+    """One photo's frames in the order of the steps; empty where there are none."""
+    if not folder.is_dir():
+        return []
+    found = [(path, _FRAME.fullmatch(path.name)) for path in sorted(folder.iterdir())]
+    # Figures sort before "done".
+    return [path for path, match in found if match is not None and int(match[2]) == photo]
 
 
 class DebugFrames:

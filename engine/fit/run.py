@@ -24,6 +24,7 @@ from .photo_run import PhotoRun
 from .prepare import PreparedPhoto
 from .preview import over, small
 from .record import Record
+from .repeatable import make_repeatable
 from .sharpen import sharpened
 from .stage1 import Stage1Result, fit_landmarks
 from .stage2 import Stage2Result, fit_statistical
@@ -51,6 +52,8 @@ class Run:
         variant: VariantInfo,
         record: Record,
     ) -> None:
+        # Before the first tensor: a run that goes on from a checkpoint is to find what one that ran all stages finds.
+        make_repeatable()
         self.model, self.prepared, self.settings = model, prepared, settings
         self.reporter, self.clock, self.variant = reporter, clock, variant
         self.photos = [PhotoRun(model, photo, settings, reporter) for photo in prepared]

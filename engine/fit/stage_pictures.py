@@ -77,9 +77,12 @@ class StagePainter:
 
     def stage2(self, vertices: FloatImage, camera: Camera, fields: FloatImage, light: FloatImage) -> ByteImage:
         """The head with per-vertex reflectance ``fields`` (V, 5) under ``light`` (B, 3)."""
+        return self._lit(vertices, camera, self.statistical(vertices, camera, fields), light)
+
+    def statistical(self, vertices: FloatImage, camera: Camera, fields: FloatImage) -> FinishedMaps:
+        """Per-vertex reflectance ``fields`` (V, 5) as maps, with typical eyes."""
         channels = statistical_maps(self.model, self._atlas, vertices, fields, camera, self.irises)
-        maps = FinishedMaps(channels[:, :, :3], channels[:, :, 3], channels[:, :, 4], channels[:1, :1, :3])
-        return self._lit(vertices, camera, maps, light)
+        return FinishedMaps(channels[:, :, :3], channels[:, :, 3], channels[:, :, 4], channels[:1, :1, :3])
 
     def stage3(self, vertices: FloatImage, camera: Camera, maps: FinishedMaps, light: FloatImage) -> ByteImage:
         """The head with ``maps`` of any size."""

@@ -172,13 +172,24 @@ def stage2_of(state: StateReader, model: FaceModel, bands: int) -> list[Stage2Re
     vertices = state.take("stage2_vertices", single, count, model.vertex_count, 3)
     average = Reflectance.average(model)
     skin: dict[str, Any] = {
-        name: torch.from_numpy(state.take(f"stage2_skin_{name}", single, *value.shape))
+        name: torch.from_numpy(state.take(f"stage2_skin_{name}", single, *value.shape)).clone()
         for name, value in _tensors(average).items()
     }
     reflectance = replace(average, **skin)
     return [
-        Stage2Result(identity, expressions[i], cameras[i], lights[i], reflectance, vertices[i]) for i in range(count)
+        Stage2Result(identity, expressions[i], cameras[i], _as_solved(lights[i]), reflectance, _laid_out(vertices[i]))
+        for i in range(count)
     ]
+
+
+def _laid_out(array: NDArray[Any]) -> NDArray[Any]:
+    """The array in memory that PyTorch chose: products of matrices differ in their last digits by where these lie."""
+    return torch.from_numpy(array).clone().numpy()
+
+
+def _as_solved(light: NDArray[Any]) -> NDArray[Any]:
+    """A light (B, 3) channel by channel in memory, as `lighting.solve_light` leaves it, for the same reason."""
+    return _laid_out(np.ascontiguousarray(light.T)).T
 
 
 # --- stage 3 ----------------------------------------------------------------------------------------------------------

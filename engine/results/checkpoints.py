@@ -92,7 +92,7 @@ def keep_checkpoint(output: Path, checkpoint: Checkpoint) -> Path:
         OutputError: it cannot be written, or the disk is full.
     """
     folder = output / CHECKPOINTS
-    with ResultFolder(folder) as part:
+    with ResultFolder(folder, beside=True) as part:
         write_checkpoint(part.path / checkpoint_name(checkpoint.stage), checkpoint)
     with told_as_output_error(folder):
         for later in range(checkpoint.stage + 1, 4):

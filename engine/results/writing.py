@@ -87,8 +87,10 @@ class ResultFolder:
     Leaving it with an error (a cancel too) removes every trace and keeps what an earlier run had left.
     """
 
-    def __init__(self, output: Path) -> None:
+    def __init__(self, output: Path, beside: bool = False) -> None:
+        """``beside``: the files are no new result, so those of a result that is there stay."""
         self.output = output
+        self._beside = beside
         self.path = output
         self._made: list[Path] = []
         self._owned: OwnedFolder | None = None
@@ -126,7 +128,8 @@ class ResultFolder:
         assert self._owned is not None
         root = self._owned.path
         (root / _OLD).mkdir()
-        outdated = _files_of_earlier_result(self.output) - {path.name for path in self.path.iterdir()}
+        earlier = set() if self._beside else _files_of_earlier_result(self.output)
+        outdated = earlier - {path.name for path in self.path.iterdir()}
         _sync(self.path)
         (root / _WHOLE).touch()
         _move_in(root, self.output, outdated)
