@@ -21,7 +21,10 @@ def test_every_setting_is_documented_and_its_default_lies_within_its_limits(name
     item = FIELDS[name]
     assert item.metadata["doc"]
     low, high = item.metadata["low"], item.metadata["high"]
-    if isinstance(item.default, int | float):
+    if isinstance(item.default, bool):
+        with pytest.raises(SettingsError):
+            Settings.from_dict({name: 1})
+    elif isinstance(item.default, int | float):
         assert low <= item.default <= high
         with pytest.raises(SettingsError):
             Settings.from_dict({name: type(item.default)(high * 2 + 1)})
