@@ -190,7 +190,8 @@ def test_from_stage_2_the_photo_may_be_looked_at_more_closely(single, astronaut,
     for name in ("focal_px", "cx", "cy"):
         assert after[name] == pytest.approx(before[name], rel=1e-6)
     assert after["rotation"] == before["rotation"]
-    assert abs(_report(tmp_path)["reproduction_psnr_db"] - _report(single)["reproduction_psnr_db"]) < 3.0
+    # A finer crop shows the photo's pixels with less noise; a head in the wrong place would show another picture.
+    assert _report(tmp_path)["reproduction_psnr_db"] > _report(single)["reproduction_psnr_db"]
     assert len(listener.warnings) == 1
     assert "made with another fit_size" in listener.warnings[0]
 
