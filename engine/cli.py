@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from . import blend, presets
+from . import blend, presets, stages
 from .batch import Person, find_people
 from .client import WorkerProcess
 from .console import Console
@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--blender", type=Path, metavar="PATH", help="the Blender, or a Python with bpy, for --blend")
     add("--check", action="store_true", help="only say what works on this machine")
     add("--json", action="store_true", help="write the events as JSON lines to standard output")
+    stages.add_options(parser)
     add("--verbose", "-v", action="store_true", help="tell every step, and where the log is")
     return parser
 
@@ -108,8 +109,9 @@ def _reconstruct(
     options: argparse.Namespace, settings: Settings, builder: blend.BlendBuilder | None, console: Console
 ) -> int:
     people = find_people(options.input, options.output, options.shared_identity)
+    wanted = stages.of_options(options, len(people))
     with _Interrupts() as interrupts:
-        ends = _fit_all(people, settings, interrupts, console)
+        ends = _fit_all(people, settings, wanted, interrupts, console)
         if builder is not None:
             _build_all(builder, options.blend, people, ends, interrupts, console)
     if any(isinstance(end, JobCancelled) for end in ends):
@@ -119,7 +121,9 @@ def _reconstruct(
     return OK if all(isinstance(end, Done) for end in ends) else FAILED
 
 
-def _fit_all(people: list[Person], settings: Settings, interrupts: _Interrupts, console: Console) -> list[Message]:
+def _fit_all(
+    people: list[Person], settings: Settings, wanted: stages.Stages, interrupts: _Interrupts, console: Console
+) -> list[Message]:
     """How the reconstruction of each ended, in order; a cancel is the last."""
     ends: list[Message] = []
     with _Workers() as workers:
@@ -127,7 +131,9 @@ def _fit_all(people: list[Person], settings: Settings, interrupts: _Interrupts, 
             if len(people) > 1:
                 console.note(f"{number + 1} of {len(people)}: {person.photos[0].name}")
             worker = workers.living()
-            job = worker.start_job(person.photos, person.output, settings.to_dict())
+            job = worker.start_job(
+                person.photos, person.output, settings.to_dict(), checkpoint=wanted.checkpoint, skip=wanted.skip
+            )
             ends.append(_follow(worker, job, interrupts, console))
             if isinstance(ends[-1], JobCancelled):
                 break

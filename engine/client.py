@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,12 +134,24 @@ class WorkerProcess:
         """True while a job has not got its final message."""
         return bool(self._outputs)
 
-    def start_job(self, photos: Sequence[Path], output: Path, settings: Mapping[str, Any], job: str = "") -> str:
-        """Ask for a reconstruction (settings: `Settings.to_dict`); the job's id, a new one if none is given."""
+    def start_job(
+        self,
+        photos: Sequence[Path],
+        output: Path,
+        settings: Mapping[str, Any],
+        job: str = "",
+        checkpoint: Path | None = None,
+        skip: Iterable[int] = (),
+    ) -> str:
+        """Ask for a reconstruction (settings: `Settings.to_dict`); the job's id, a new one if none is given.
+
+        ``checkpoint`` and ``skip``: see `StartJob`.
+        """
         name = job or uuid.uuid4().hex
         # The worker's current folder is its own affair.
         absolute = [str(Path(photo).absolute()) for photo in photos]
-        self.send(StartJob(name, absolute, str(Path(output).absolute()), dict(settings)))
+        state = "" if checkpoint is None else str(Path(checkpoint).absolute())
+        self.send(StartJob(name, absolute, str(Path(output).absolute()), dict(settings), state, sorted(skip)))
         return name
 
     def send(self, message: Message) -> None:

@@ -71,7 +71,7 @@ class Console:
         if isinstance(message, Done):
             self.told(f"Done in {duration(message.seconds)}: {message.result}")
         elif isinstance(message, JobCancelled):
-            self._line("Cancelled. Nothing was written.")
+            self._line("Cancelled. No results were written.")
         elif isinstance(message, Failed):
             self.error(message.message, message.remedy, message.log)
 

@@ -43,5 +43,9 @@ class DownloadError(EngineError):
     """A file that the person agreed to download could not be had."""
 
 
+class CheckpointError(EngineError):
+    """A checkpoint cannot be read, is not one, or does not fit the run."""
+
+
 class Cancelled(Exception):
     """The person asked for the job to end. Not an error: nothing is reported but the fact."""

@@ -23,6 +23,7 @@ from .protocol import Done, Failed, JobCancelled, Message, Preview, Progress, St
 from .results.png import write_png
 from .results.writing import check_output
 from .settings import Settings
+from .stages import Stages
 
 _log = logging.getLogger("nextgenface.worker")
 _PROGRESS_SECONDS = 0.1
@@ -111,8 +112,8 @@ def run_job(job: Job, work: Callable[[], Any], channel: Channel, temp: Path, log
 
     Args:
         job: the request.
-        work: returns ``reconstruct(photos, output, settings, reporter) -> path of result.json``; called late, because
-            it imports everything.
+        work: returns ``reconstruct(photos, output, settings, reporter, stages) -> path of result.json``; called late,
+            because it imports everything.
         channel: for what is told on the way.
         temp: folder for the job's previews; the previous job's are deleted only now, when nobody looks at them any
             more.
@@ -138,6 +139,7 @@ def run_job(job: Job, work: Callable[[], Any], channel: Channel, temp: Path, log
 def _reconstruct(job: Job, work: Callable[[], Any], channel: Channel, temp: Path) -> Path:
     request = job.request
     settings = Settings.from_dict(request.settings)
+    stages = Stages.of_request(request.checkpoint, request.skip)
     photos = [Path(photo) for photo in request.photos]
     _check_photos(photos)
     output = Path(request.output)
@@ -150,7 +152,7 @@ def _reconstruct(job: Job, work: Callable[[], Any], channel: Channel, temp: Path
     reconstruct = work()
     reporter.progress("start", 1, 1)
     _log.info("Job %s: %s -> %s", job.id, ", ".join(map(str, photos)), output)
-    result = Path(reconstruct(photos, output, settings, reporter))
+    result = Path(reconstruct(photos, output, settings, reporter, stages))
     reporter.flush()
     if not result.is_file():
         raise RuntimeError(f"the fit named a result that is not there: {result}")
@@ -158,8 +160,11 @@ def _reconstruct(job: Job, work: Callable[[], Any], channel: Channel, temp: Path
 
 
 def needed_bytes(settings: Settings, photos: int) -> int:
-    """A generous guess of what the results need on disk: three maps without compression, and 40 MB per photo."""
-    return 7 * settings.texture_size**2 + 40_000_000 * photos
+    """A generous guess of what the results need on disk: three maps without compression, 40 MB per photo, and the maps as
+    floating-point numbers in the checkpoints, which hold at most 1024 x 1024 texels.
+    """
+    checkpoints = 44 * min(1024, settings.texture_size) ** 2 if settings.checkpoints else 0
+    return 7 * settings.texture_size**2 + 40_000_000 * photos + checkpoints
 
 
 def _check_photos(photos: list[Path]) -> None:

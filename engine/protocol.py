@@ -35,13 +35,18 @@ class Message:
 
 @dataclass(frozen=True)
 class StartJob(Message):
-    """Reconstruct ``photos`` (paths) of one person into the folder ``output`` with ``settings`` (`Settings.to_dict`)."""
+    """Reconstruct ``photos`` (paths) of one person into the folder ``output`` with ``settings`` (`Settings.to_dict`).
+
+    ``skip`` are stages (1 to 3) to leave out, or to take from the file ``checkpoint`` where it holds them; see `Stages`.
+    """
 
     kind: ClassVar[str] = "start_job"
     job: str = ""
     photos: list[str] = field(default_factory=list)
     output: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
+    checkpoint: str = ""
+    skip: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,7 @@ class Done(Message):
 
 @dataclass(frozen=True)
 class JobCancelled(Message):
-    """The job was cancelled; nothing was written."""
+    """The job was cancelled; nothing was written but the checkpoints of finished stages, and debug frames if asked for."""
 
     kind: ClassVar[str] = "job_cancelled"
     job: str = ""
@@ -218,7 +223,7 @@ class Result:
     ``coverage`` names an 8-bit PNG (Non-Color) as large as the maps that says where their texels come from: red the
     photos, green the mirror side of the face, blue the model; the three add up to 255.
 
-    ``normal`` names the normal map, and is empty where the fit made none.
+    ``normal`` names the normal map, and is empty where the fit made none; ``losses`` likewise a picture of the losses.
     """
 
     version: int = RESULT_VERSION
@@ -232,6 +237,7 @@ class Result:
     normal: str = ""
     mesh: str = ""
     report: str = "report.json"
+    losses: str = ""
     photos: list[PhotoResult] = field(default_factory=list)
 
     def to_json(self) -> str:

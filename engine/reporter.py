@@ -41,14 +41,25 @@ class SilentReporter:
 
 
 class RememberingReporter:
-    """Passes everything on and keeps the warnings, for the written report."""
+    """Passes everything on and keeps the warnings and the losses, for the written report.
+
+    ``losses``: stage -> its searches -> the loss after each step.
+    """
 
     def __init__(self, told: Reporter) -> None:
         self._told = told
+        self._step = 0
         self.warnings: list[str] = []
+        self.losses: dict[str, list[list[float]]] = {}
 
     def progress(self, stage: str, step: int, steps: int, loss: float | None = None) -> None:
-        """Passed on."""
+        """Passed on; a loss is kept. Where the steps begin anew, so does a search."""
+        if loss is not None:
+            searches = self.losses.setdefault(stage, [])
+            if not searches or step <= self._step:
+                searches.append([])
+            searches[-1].append(float(loss))
+            self._step = step
         self._told.progress(stage, step, steps, loss)
 
     def preview(self, image: NDArray[np.uint8]) -> None:

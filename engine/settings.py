@@ -50,7 +50,7 @@ class Settings:
     focal_length_mm: float = _setting(
         0.0, "Focal length, 35 mm equivalent over the diagonal; 0: from EXIF, else estimated", low=0.0, high=2000.0
     )
-    stage1_iterations: int = _setting(40, "Most Gauss-Newton steps of stage 1", low=1, high=1000)
+    stage1_iterations: int = _setting(40, "Most Gauss-Newton steps of stage 1", low=0, high=1000)
     stage2_iterations: int = _setting(160, "Steps of stage 2", low=0, high=10000)
     stage3_iterations: int = _setting(200, "Steps of stage 3", low=0, high=10000)
     transfer_directions: int = _setting(256, "Directions of light traced per surface point", low=32, high=4096)
@@ -81,6 +81,8 @@ class Settings:
         1.0, "How readily fine detail is taken for relief and not for colour; 0: no normal map", low=0.0, high=10.0
     )
     preview_every: int = _setting(20, "Steps between two preview pictures; 0: none", low=0, high=10000)
+    debug_every: int = _setting(0, "Steps between two debug pictures in the output; 0: none", low=0, high=10000)
+    checkpoints: bool = _setting(True, "Keep the state after each stage, to go on from it later")
     seed: int = _setting(0, "Seed of everything random", low=0, high=2**31 - 1)
 
     def __post_init__(self) -> None:

@@ -47,8 +47,10 @@ def engine(name: str):
 # --- the work function ------------------------------------------------------------------------------------------------
 
 
-def reconstruct(photos, output, settings, reporter):
+def reconstruct(photos, output, settings, reporter, stages=None):
     """The same signature as `engine.fit.pipeline.reconstruct`."""
+    if stages is not None and (stages.skip or stages.checkpoint):
+        reporter.warn(f"Skipped {sorted(stages.skip)}, checkpoint {stages.checkpoint}.")
     mode = MODES.get(photos[0].stem)
     if mode is not None:
         return mode(photos, output, settings, reporter)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..faces.skin_colour import part_albedo
 from .atlas import Atlas, make_atlas
@@ -24,6 +25,7 @@ from .shading import Lit
 from .stage3 import Maps, Texels, Weights, confidence, refine_maps
 from .teeth import ROWS, teeth_albedo
 from .texel_pyramid import TexelPyramid
+from .watch import Watch, nobody
 
 FloatImage = NDArray[np.float32]
 
@@ -50,18 +52,33 @@ class FinishedMaps:
     normal: FloatImage | None = None
 
 
+@dataclass(frozen=True)
+class FoundMaps:
+    """What `MapProblem.run` finds out beside the maps, and what follows it needs.
+
+    Attributes:
+        trusts: of each photo, `MapView.trust`. gaze: number of the photo whose gaze the eyes have.
+        eye_colours: side -> iris and sclera, (3,) linear.
+    """
+
+    trusts: list[FloatImage]
+    gaze: int
+    eye_colours: dict[str, tuple[FloatImage, FloatImage]]
+
+
 @dataclass
 class MapProblem:
     """Everything that stage 3 starts from: the photos of one person, at least one.
 
     Attributes:
         gaze: the photo whose gaze the eyes' maps get; eye_colours: side -> iris and sclera, linear. Both are found by
-            `run`.
+            `run`. watch: offered the diffuse, specular and roughness maps after each step.
     """
 
     views: Sequence[MapView]
     losses: list[float] = field(default_factory=list)
     eye_colours: dict[str, tuple[FloatImage, FloatImage]] = field(default_factory=dict)
+    watch: Watch[tuple[Tensor, Tensor, Tensor]] = nobody
 
     def __post_init__(self) -> None:
         first = self.views[0]
@@ -81,13 +98,38 @@ class MapProblem:
         seen = self.look(atlas)
         self._keep_detail(seen)
         pyramid = TexelPyramid(self.model, self.reflectance, seen, shading)
-        maps, texels = refine_maps(pyramid.at, self.size, self.settings, self._tell)
+        maps, texels = refine_maps(pyramid.at, self.size, self.settings, self._tell, self.watch)
         if self.settings.shading == "reference":
             maps = self._refine_by_rendering(maps, texels)
         sources = source_shares(confidence(texels), texels.skin.numpy())
         change = completed(maps.change.permute(1, 2, 0).numpy(), sources)
         finished = self._finish(Maps(torch.from_numpy(change).permute(2, 0, 1)), texels, sources)
         return self._paint_parts(finished, seen, shading)
+
+    def unrefined(self) -> FinishedMaps:
+        """The maps that stage 3 starts from: stage 2's reflectance, all of it the model's, with eyes and teeth."""
+        make_repeatable()
+        atlas = make_atlas(self.model, self.size)
+        shading, seen = [view.shade() for view in self.views], self.look(atlas)
+        self._keep_detail(seen)
+        base = pad(atlas.image(atlas.interpolate(self.model, self.reflectance)), atlas.known)
+        sources = np.zeros((self.size, self.size, 3), np.float32)
+        sources[:, :, 2] = 1.0
+        maps = FinishedMaps(base[:, :, :3].copy(), base[:, :, 3].copy(), base[:, :, 4].copy(), sources)
+        return self._paint_parts(maps, seen, shading)
+
+    def found(self) -> FoundMaps:
+        """What `run` or `unrefined` found out."""
+        gaze = next(number for number, view in enumerate(self.views) if view is self.gaze)
+        return FoundMaps([view.trust for view in self.views], gaze, self.eye_colours)
+
+    def resume(self, found: FoundMaps) -> None:
+        """Know what was ``found`` in an earlier run, as if this one had."""
+        make_repeatable()
+        for view, trust in zip(self.views, found.trusts, strict=True):
+            view.trust = trust
+        self.gaze, self.eye_colours = self.views[found.gaze], dict(found.eye_colours)
+        self._keep_detail(self.look(make_atlas(self.model, self.size)))
 
     def look(self, atlas: Atlas) -> list[SeenAtlas]:
         """What each photo shows at the texels of ``atlas``."""

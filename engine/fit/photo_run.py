@@ -51,9 +51,12 @@ class PhotoRun:
         crop = self.prepared.crop
         view = View(crop.linear, self.prepared.mask, crop.camera(first.camera), self.prepared.person)
         points = crop.from_photo(first.seen.astype(np.float32))
-        irises = crop.from_photo(self.prepared.face.points[self.prepared.face.scheme.iris_centres])[:, :2]
-        show = StatisticalPreview(self.model, view, irises, self.settings, self.reporter)
+        show = StatisticalPreview(self.model, view, self.irises(), self.settings, self.reporter)
         return Observation(view, points, first.expression.astype(np.float32), show, self._whites())
+
+    def irises(self) -> FloatImage:
+        """(2, 2) pixels of both irises' centres in the crop."""
+        return self.prepared.crop.from_photo(self.prepared.face.points[self.prepared.face.scheme.iris_centres])[:, :2]
 
     def _whites(self) -> list[White]:
         """The whites of the eyes, found in the finest picture, in the crop's pixels: both show the same window."""

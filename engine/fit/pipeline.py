@@ -11,16 +11,22 @@ from ..reporter import RememberingReporter, Reporter
 from ..results.write import write_results
 from ..results.writing import check_output
 from ..settings import Settings
+from ..stages import Stages
 from .clock import Clock
 from .prepare import prepare_photo
 
 
-def reconstruct(photos: list[Path], output: Path, settings: Settings, reporter: Reporter) -> Path:
+def reconstruct(
+    photos: list[Path], output: Path, settings: Settings, reporter: Reporter, stages: Stages | None = None
+) -> Path:
     """Reconstruct the one person in all ``photos`` and write everything into ``output``; the path of ``result.json``.
 
+    ``stages`` says which stages are left out or taken from a checkpoint; None: all are run.
+
     Raises:
-        EngineError: with a sentence and a remedy, a photo that is of no use by its name; nothing is left behind.
-        Cancelled: by the reporter; nothing is left behind.
+        EngineError: with a sentence and a remedy, a photo that is of no use by its name.
+        Cancelled: by the reporter.
+            Either leaves nothing behind but the whole checkpoints of finished stages, and debug frames if asked for.
     """
     if not photos:
         raise PhotoError("No photo was given.", "Choose a photo of a face.")
@@ -37,9 +43,11 @@ def reconstruct(photos: list[Path], output: Path, settings: Settings, reporter: 
                 reporter.progress("photos", number, len(photos))
                 prepared.append(prepare_photo(photo, settings, told))
         # Mitsuba's parts can only be imported once its variant is set.
+        from .record import Record
         from .run import Run
 
-        data = Run(model, prepared, settings, told, clock, variant).result()
+        record = Record(output, settings, stages or Stages(), told)
+        data = Run(model, prepared, settings, told, clock, variant, record).result()
     reporter.progress("write", 0, 1)
     data.report["warnings"] = told.warnings
     data.report["seconds"]["total"] = round(clock.seconds["total"], 3)

@@ -47,7 +47,8 @@ class StatisticalPreview:
             return
         height, width = self.view.image.shape[:2]
         camera = view.camera.cropped(0.0, 0.0, width, height, width / view.image.shape[1])
-        maps = self._maps(self.atlas, vertices, fields, camera)
+        irises = (self.irises * (camera.width / self.full_width)).astype(np.float32)
+        maps = statistical_maps(self.model, self.atlas, vertices, fields, camera, irises)
         picture = render(
             vertices,
             self.model,
@@ -63,17 +64,21 @@ class StatisticalPreview:
         shown = np.dstack([picture.image, picture.coverage]).astype(np.float32)
         self.reporter.preview(small(over(shown, self.view.image, 1.0)))
 
-    def _maps(self, atlas: Atlas, vertices: FloatImage, fields: FloatImage, camera: Camera) -> FloatImage:
-        """(S, S, 5) the fields as maps, with typical eyes that look where the photo's do."""
-        texels = atlas.interpolate(self.model, fields)
-        place = atlas.interpolate(self.model, vertices)
-        irises = (self.irises * (camera.width / self.full_width)).astype(np.float32)
-        for side in SIDES:
-            ball = find_eyeball(self.model, vertices, side, camera, irises)
-            chosen = atlas.is_part(side)
-            share = ball.angle(place[chosen]) / ball.iris_angle
-            texels[chosen, :3] = paint_eye(share, np.array(TYPICAL_IRIS), np.array(TYPICAL_SCLERA))
-        return pad(atlas.image(texels), atlas.known)
+
+def statistical_maps(
+    model: FaceModel, atlas: Atlas, vertices: FloatImage, fields: FloatImage, camera: Camera, irises: FloatImage
+) -> FloatImage:
+    """(S, S, 5) per-vertex albedo, specular level and roughness ``fields`` (V, 5) as maps, with typical eyes that look
+    where the photo's do: ``irises`` (2, 2) are the centres' pixels in the picture of ``camera``.
+    """
+    texels = atlas.interpolate(model, fields)
+    place = atlas.interpolate(model, vertices)
+    for side in SIDES:
+        ball = find_eyeball(model, vertices, side, camera, irises)
+        chosen = atlas.is_part(side)
+        share = ball.angle(place[chosen]) / ball.iris_angle
+        texels[chosen, :3] = paint_eye(share, np.array(TYPICAL_IRIS), np.array(TYPICAL_SCLERA))
+    return pad(atlas.image(texels), atlas.known)
 
 
 def over(picture: FloatImage, photo: FloatImage, share: float) -> FloatImage:

@@ -20,6 +20,7 @@ from .head import DifferentiableCamera, DifferentiableHead
 from .photometric import Samples, independent_share, observation_precision, sample_image
 from .shading import Transfer, unshadowed
 from .silhouette import Silhouette
+from .watch import Watch, nobody
 
 # Landmarks are a detector's opinion: their deviation as a share of the face's height, and how many of them at most are
 # independent.
@@ -154,10 +155,11 @@ def solve_shape(
     posed: Sequence[Posed],
     steps: int,
     tick: Callable[[float], None],
+    watch: Watch[tuple[Tensor, list[Posed]]] = nobody,
 ) -> tuple[Tensor, list[Posed]]:
     """The one identity (K,) and each photo's expression and camera after ``steps`` of L-BFGS from the given ones.
 
-    ``tick`` is called with each evaluation's loss.
+    ``tick`` is called with each evaluation's loss, ``watch`` is offered what it was evaluated at.
     """
     first, scales = [identity], [STEPS[0]]
     for photo in posed:
@@ -182,6 +184,7 @@ def solve_shape(
         loss = shape_loss(photos, *moved())
         torch.autograd.backward(loss)
         tick(float(loss.detach()))
+        watch(moved)
         return loss
 
     optimiser.step(closure)  # type: ignore[no-untyped-call]

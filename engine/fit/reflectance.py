@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from .lighting import (
 )
 from .photometric import independent_share, observation_precision, robust_weight
 from .shading import Transfer
+from .watch import Watch, nobody
 from .whites import WhiteEvidence
 
 SPECULAR_RANGE = (0.02, 0.98)
@@ -256,6 +258,7 @@ def solve_reflectance(
     steps: int,
     tick: Callable[[float], None],
     albedo_weight: float = 1.0,
+    watch: Watch[tuple[Reflectance, list[Tensor]]] = nobody,
 ) -> tuple[Reflectance, list[Explained]]:
     """The one reflectance that explains all ``photos`` best, each in its own light.
 
@@ -267,6 +270,7 @@ def solve_reflectance(
         steps: at most so many.
         tick: called with the loss at every step.
         albedo_weight: scales the reflectance prior.
+        watch: offered the reflectance and the lights after each step.
     """
     search = _Search(photos, start, [photo.weight for photo in photos], albedo_weight)
     place, damping = start.packed(), FIRST_DAMPING
@@ -279,6 +283,7 @@ def solve_reflectance(
         tick(after)
         place = moved
         search = search.reweighted(place)
+        watch(partial(search.found, place))
         if before - after < ENOUGH:
             break
     return start.unpacked(place), search.explained(place)
@@ -297,6 +302,10 @@ class _Search:
         """Each photo's best light."""
         found = self.start.unpacked(place)
         return [photo.best_light(found, trust) for photo, trust in zip(self.photos, self.trusts, strict=True)]
+
+    def found(self, place: Tensor) -> tuple[Reflectance, list[Tensor]]:
+        """The reflectance at ``place`` with its lights."""
+        return self.start.unpacked(place), self.lights(place)
 
     def loss(self, place: Tensor) -> float:
         """Minus the log posterior, up to a constant."""

@@ -13,6 +13,7 @@ from ..reporter import Reporter
 from ..results.data import HeadData, PhotoData, ResultData
 from ..results.report import build_report
 from ..settings import Settings
+from ..stages import Source
 from .atlas import make_atlas
 from .clock import Clock
 from .correction import Rendered, corrected
@@ -22,10 +23,15 @@ from .observations import observe
 from .photo_run import PhotoRun
 from .prepare import PreparedPhoto
 from .preview import over, small
+from .record import Record
+from .repeatable import make_repeatable
 from .sharpen import sharpened
 from .stage1 import Stage1Result, fit_landmarks
 from .stage2 import Stage2Result, fit_statistical
+from .stage_state import stage1_arrays, stage1_of, stage2_arrays, stage2_of, stage3_arrays, stage3_of
+from .starting import starting_values
 from .teeth import teeth_expressions
+from .watch import nobody
 
 CORRECTIONS = 2
 CORRECTION_SCALE = 0.5
@@ -45,10 +51,15 @@ class Run:
         reporter: Reporter,
         clock: Clock,
         variant: VariantInfo,
+        record: Record,
     ) -> None:
+        # Before the first tensor: a run that goes on from a checkpoint is to find what one that ran all stages finds.
+        make_repeatable()
         self.model, self.prepared, self.settings = model, prepared, settings
         self.reporter, self.clock, self.variant = reporter, clock, variant
         self.photos = [PhotoRun(model, photo, settings, reporter) for photo in prepared]
+        self.record = record
+        record.begin(model, self.photos)
 
     def result(self) -> ResultData:
         """Run everything."""
@@ -59,25 +70,74 @@ class Run:
         with self.clock.stage("stage3"):
             problem, maps = self._maps(second)
         with self.clock.stage("textures"):
-            maps = sharpened(self._correct(maps, problem, second), problem)
+            if self._source(3) is not Source.START:
+                maps = self._correct(maps, problem, second)
+            maps = sharpened(maps, problem)
         with self.clock.stage("render"):
             photos, qualities = self._finish(maps, second)
         return self._collect(first, second, maps, photos, qualities)
 
+    def _source(self, stage: int) -> Source:
+        return self.record.sources[stage - 1]
+
     def _stage1(self) -> Stage1Result:
-        seen = [observe(photo.photo, photo.face, self.settings) for photo in self.prepared]
-        return fit_landmarks(self.model, seen, self.settings, self.reporter)
+        if self._source(1) is Source.CHECKPOINT:
+            if self._source(2) is Source.RUN:
+                self.record.check_landmarks()
+            return stage1_of(self.record.state, self.model)
+        settings = self.settings if self._source(1) is Source.RUN else replace(self.settings, stage1_iterations=0)
+        seen = [observe(photo.photo, photo.face, settings) for photo in self.prepared]
+        debug = self.record.debug
+        found = fit_landmarks(self.model, seen, settings, self.reporter, debug.watch1 if debug else nobody)
+        self.record.add(1, stage1_arrays(found))
+        if debug:
+            debug.done1(found.identity, found.photos)
+        return found
 
     def _stage2(self, first: Stage1Result) -> list[Stage2Result]:
-        seen = [photo.observation(found) for photo, found in zip(self.photos, first.photos, strict=True)]
-        found = fit_statistical(self.model, first.identity.astype(np.float32), seen, self.settings, self.reporter)
+        debug = self.record.debug
+        if self._source(2) is Source.CHECKPOINT:
+            found = stage2_of(self.record.state, self.model, self.settings.bands)
+            cameras = self.record.in_crop([photo.camera for photo in found], self.photos)
+            found = [replace(photo, camera=camera) for photo, camera in zip(found, cameras, strict=True)]
+        else:
+            found = self._search_stage2(first)
+            self.record.add(2, stage2_arrays(found))
+        if debug:
+            debug.done2(found)
+        # Not a part of the checkpoint: the photo and the shape tell it again.
         return [photo.with_teeth(second) for photo, second in zip(self.photos, found, strict=True)]
+
+    def _search_stage2(self, first: Stage1Result) -> list[Stage2Result]:
+        seen = [photo.observation(found) for photo, found in zip(self.photos, first.photos, strict=True)]
+        if self._source(2) is Source.START:
+            return starting_values(self.model, first, seen, self.settings)
+        watch = self.record.debug.watch2 if self.record.debug else nobody
+        identity = first.identity.astype(np.float32)
+        found = fit_statistical(self.model, identity, seen, self.settings, self.reporter, watch)
+        self.record.tell_losses(2, found[0].losses, found[0].rounds)
+        return found
 
     def _maps(self, second: list[Stage2Result]) -> tuple[MapProblem, FinishedMaps]:
         problem = MapProblem([photo.map_view(found) for photo, found in zip(self.photos, second, strict=True)])
+        if self._source(3) is Source.CHECKPOINT:
+            maps, known = stage3_of(self.record.state, problem.size)
+            problem.resume(known)
+        elif self._source(3) is Source.START:
+            maps = problem.unrefined()
+        else:
+            maps = self._search_maps(problem, second)
+            self.record.add(3, stage3_arrays(maps, problem.found()))
+        if self.record.debug:
+            self.record.debug.done3(maps)
+        return problem, maps
+
+    def _search_maps(self, problem: MapProblem, second: list[Stage2Result]) -> FinishedMaps:
+        if self.record.debug:
+            problem.watch = self.record.debug.watch3
         maps = problem.run()
         number = problem.most_detailed()
-        return problem, with_normals(maps, problem.views[number], self.photos[number].pixel_mm(second[number]))
+        return with_normals(maps, problem.views[number], self.photos[number].pixel_mm(second[number]))
 
     def _correct(self, maps: FinishedMaps, problem: MapProblem, second: list[Stage2Result]) -> FinishedMaps:
         count = len(self.photos)
@@ -127,6 +187,8 @@ class Run:
                 "landmark_error_calibrated_percent": first.calibrated_error_percent,
                 "reproduction_psnrs_db": qualities,
                 "skin_from_percent": skin_sources(maps, self.model),
+                "stages": {f"stage{n}": source.value for n, source in enumerate(self.record.sources, 1)},
+                "losses": self.record.losses,
             },
         )
         return ResultData(
@@ -140,6 +202,7 @@ class Run:
             normal=maps.normal,
             photos=tuple(photos),
             report=report,
+            losses=self.record.losses,
         )
 
 

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from .boxes import boxed_minimum
 from .landmark_rows import Deviations, EmbeddedModel, PhotoProblem
 from .observations import FaceObservation, observe
 from .pose import POSE_VARIABLES, Pose, project
+from .watch import Watch, nobody
 
 __all__ = ["FaceObservation", "PhotoFit", "Stage1Result", "fit_landmarks", "observe"]
 
@@ -162,12 +164,17 @@ class _Problem:
 
 
 def fit_landmarks(
-    model: FaceModel, faces: Sequence[FaceObservation], settings: Settings, reporter: Reporter
+    model: FaceModel,
+    faces: Sequence[FaceObservation],
+    settings: Settings,
+    reporter: Reporter,
+    watch: Watch[tuple[Floats, list[PhotoFit]]] = nobody,
 ) -> Stage1Result:
     """Identity, and for every photo expression and camera, from the points of one person's photos.
 
     First the model is laid on the points just as they were detected. From there on the detector's habits are taken into
     account where they are known: the result is the most likely head that the detector would draw like this.
+    ``watch`` is offered the identity and the photos after each step.
 
     Raises:
         PhotoError: there is no photo.
@@ -179,10 +186,10 @@ def fit_landmarks(
     embedded = EmbeddedModel.of(model, settings.landmark_detector)
     problem = _problem(embedded, faces, model, settings, Deviations())
     most = settings.stage1_iterations
-    state, problem, steps = _descend(problem, _first_state(embedded, problem), most, reporter)
+    state, problem, steps = _descend(problem, _first_state(embedded, problem), most, reporter, watch)
     errors = [photo.error_percent for photo in _photo_fits(problem, state)]
     if embedded.habits is not None:
-        state, problem, more = _descend(problem.calibrated(state), state, most, reporter)
+        state, problem, more = _descend(problem.calibrated(state), state, most, reporter, watch)
         steps += more
     photos = _photo_fits(problem, state)
     calibrated = float(np.mean([photo.error_percent for photo in photos]))
@@ -227,7 +234,13 @@ def _likely_log_focal(photo: PhotoProblem, log_scale: float) -> float:
     return float(-(slope @ residual) / (slope @ slope))
 
 
-def _descend(problem: _Problem, state: _State, most: int, reporter: Reporter) -> tuple[_State, _Problem, int]:
+def _look(problem: _Problem, state: _State) -> tuple[Floats, list[PhotoFit]]:
+    return state.identity, _photo_fits(problem, state)
+
+
+def _descend(
+    problem: _Problem, state: _State, most: int, reporter: Reporter, watch: Watch[tuple[Floats, list[PhotoFit]]]
+) -> tuple[_State, _Problem, int]:
     """Gauss-Newton steps until the loss stands still or ``most`` are taken."""
     damping = 1e-3
     for step in range(most):
@@ -242,6 +255,7 @@ def _descend(problem: _Problem, state: _State, most: int, reporter: Reporter) ->
         after = problem.loss(moved)
         reporter.progress("stage1", step + 1, most, after)
         state, problem = moved, problem.reweighted(moved)
+        watch(partial(_look, problem, state))
         if step >= _FEWEST_STEPS and before - after < _ENOUGH * before:
             return state, problem, step + 1
     return state, problem, most

@@ -33,6 +33,7 @@ from .shading import Transfer
 from .silhouette import Silhouette, find_silhouette
 from .teeth import TeethPlacement
 from .tracing import trace_bounce, trace_transfer
+from .watch import Stage2State, Watch, nobody
 from .whites import White, WhiteEvidence
 
 SCALES = (0.25, 0.5, 1.0)
@@ -58,7 +59,7 @@ class Stage2Result:
         light: (B, 3) coefficients in the head frame, linear radiance.
         reflectance: statistical reflectance. vertices: (V, 3) mm, with the expression.
         teeth: how the photo shows the teeth to lie; `vertices` have them there.
-        losses: (step, loss) in order.
+        losses: of every step, in order. rounds: how many of them each search took, of reflectance and shape in turn.
     """
 
     identity: NDArray[np.float32]
@@ -68,6 +69,7 @@ class Stage2Result:
     reflectance: Reflectance
     vertices: NDArray[np.float32]
     losses: list[float] = field(default_factory=list)
+    rounds: list[int] = field(default_factory=list)
     teeth: TeethPlacement = field(default_factory=TeethPlacement)
 
 
@@ -249,8 +251,9 @@ class _Stage2:
         seen: Sequence[Observation],
         settings: Settings,
         reporter: Reporter,
+        watch: Watch[Stage2State] = nobody,
     ) -> None:
-        self.settings, self.reporter = settings, reporter
+        self.settings, self.reporter, self.watch = settings, reporter, watch
         self.head = DifferentiableHead(model)
         self.photos = [_Photo(model, photo, settings, number) for number, photo in enumerate(seen)]
         self.anchor = torch.from_numpy(identity).float()
@@ -258,6 +261,7 @@ class _Stage2:
         self.reflectance = Reflectance.average(model)
         self.scene = TracedScene(model.mean, model.triangles)
         self.losses: list[float] = []
+        self.lengths: list[int] = []
         self.rounds = 2 * len(SCALES) + 1
         self.round = 0
 
@@ -277,6 +281,7 @@ class _Stage2:
                 reflectance=self.reflectance,
                 vertices=self._vertices(photo).numpy(),
                 losses=self.losses,
+                rounds=self.lengths,
             )
             for photo, found in zip(self.photos, explained, strict=True)
         ]
@@ -295,7 +300,7 @@ class _Stage2:
         problems = [photo.reflectance_problem(self.head, t) for photo, t in zip(self.photos, traced, strict=True)]
         steps = max(1, round(REFLECTANCE_SHARE * self.settings.stage2_iterations))
         self.reflectance, explained = solve_reflectance(
-            problems, self.reflectance, steps, self._note, self.settings.albedo_weight
+            problems, self.reflectance, steps, self._note, self.settings.albedo_weight, self._watch_reflectance
         )
         self._tell()
         return explained
@@ -318,7 +323,12 @@ class _Stage2:
             for photo, t in zip(self.photos, traced, strict=True)
         ]
         steps = max(1, self.settings.stage2_iterations // (2 * len(SCALES)))
-        self.identity, places = solve_shape(problems, self.identity, posed, steps, self._note)
+        lights = [found.light for found in explained]
+
+        def watch(moved: Callable[[], tuple[Tensor, list[Posed]]]) -> None:
+            self.watch(lambda: self._state(moved(), scale, self.reflectance, lights))
+
+        self.identity, places = solve_shape(problems, self.identity, posed, steps, self._note, watch)
         for photo, place in zip(self.photos, places, strict=True):
             photo.move(place, scale)
         self._tell()
@@ -326,12 +336,31 @@ class _Stage2:
     def _fields(self) -> tuple[Tensor, Tensor]:
         return self.reflectance.albedo(), self.reflectance.surface()
 
+    def _watch_reflectance(self, found: Callable[[], tuple[Reflectance, list[Tensor]]]) -> None:
+        posed = [Posed(photo.expression, DifferentiableCamera.at(photo.camera)) for photo in self.photos]
+        self.watch(lambda: self._state((self.identity, posed), 1.0, *found()))
+
+    def _state(
+        self, shape: tuple[Tensor, list[Posed]], scale: float, reflectance: Reflectance, lights: list[Tensor]
+    ) -> Stage2State:
+        """For who looks on; the cameras of ``shape`` are of pictures at ``scale``."""
+        with torch.no_grad():
+            identity, posed = shape
+            vertices = [self.head.vertices(identity, place.expression).numpy() for place in posed]
+            fields = torch.cat([reflectance.albedo(), reflectance.surface()], 1).numpy()
+        whole = [
+            place.camera.camera().cropped(0.0, 0.0, photo.camera.width, photo.camera.height, 1.0 / scale)
+            for place, photo in zip(posed, self.photos, strict=True)
+        ]
+        return Stage2State(vertices, whole, fields, [light.numpy() for light in lights])
+
     def _note(self, loss: float) -> None:
         self.losses.append(loss)
         self.reporter.check()
 
     def _tell(self) -> None:
         self.round += 1
+        self.lengths.append(len(self.losses) - sum(self.lengths))
         self.reporter.progress("stage2", self.round, self.rounds, self.losses[-1])
 
 
@@ -341,10 +370,13 @@ def fit_statistical(
     seen: Sequence[Observation],
     settings: Settings,
     reporter: Reporter,
+    watch: Watch[Stage2State] = nobody,
 ) -> list[Stage2Result]:
-    """Run stage 2 on all photos of one person, from stage 1's ``identity`` (K,); a result for each photo."""
+    """Run stage 2 on all photos of one person, from stage 1's ``identity`` (K,); a result for each photo. ``watch`` is
+    offered the state after each step.
+    """
     make_repeatable()
-    return _Stage2(model, identity, seen, settings, reporter).run()
+    return _Stage2(model, identity, seen, settings, reporter, watch).run()
 
 
 def visible_samples(model: FaceModel, scene: TracedScene, view: View, count: int, seed: int) -> Samples:

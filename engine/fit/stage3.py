@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from torch import Tensor
 from ..settings import Settings
 from .photometric import display_weight
 from .shading import Lit
+from .watch import Watch, nobody
 
 COARSEST = 256
 # Steps at each level as shares of the setting: most where they are cheap.
@@ -186,11 +188,15 @@ def regulariser_loss(change: Tensor, texels: Texels, weights: Weights) -> Tensor
 
 
 def refine_maps(
-    texels_at: Callable[[int], Texels], size: int, settings: Settings, tick: Callable[[int, int, float], None]
+    texels_at: Callable[[int], Texels],
+    size: int,
+    settings: Settings,
+    tick: Callable[[int, int, float], None],
+    watch: Watch[tuple[Tensor, Tensor, Tensor]] = nobody,
 ) -> tuple[Maps, Texels]:
     """The maps' change at ``size`` texels, found coarse to fine; ``texels_at`` gives what is known at a size.
 
-    ``tick`` is called with step, steps and loss.
+    ``tick`` is called with step, steps and loss, ``watch`` is offered the three maps after each step.
     """
     sizes = _pyramid(size)
     shares = STEP_SHARES[: len(sizes)]
@@ -207,7 +213,7 @@ def refine_maps(
             maps = _with_detail(maps, texels, finer)
             texels = finer
         told = _Offset(tick, done, sum(steps))
-        maps = _descend(maps, texels, weights, count, told)
+        maps = _descend(maps, texels, weights, count, told, watch)
         done += count
     return maps, texels
 
@@ -224,7 +230,14 @@ class _Offset:
         self.tick(self.done + step, self.steps, loss)
 
 
-def _descend(maps: Maps, texels: Texels, weights: Weights, count: int, tick: Callable[[int, float], None]) -> Maps:
+def _descend(
+    maps: Maps,
+    texels: Texels,
+    weights: Weights,
+    count: int,
+    tick: Callable[[int, float], None],
+    watch: Watch[tuple[Tensor, Tensor, Tensor]],
+) -> Maps:
     """``count`` steps of Adam with a cosine schedule."""
     change = maps.change.clone().requires_grad_(True)
     optimiser = torch.optim.Adam([change], lr=LEARNING_RATE)
@@ -235,6 +248,7 @@ def _descend(maps: Maps, texels: Texels, weights: Weights, count: int, tick: Cal
         optimiser.step()
         _anneal(optimiser, step, count)
         tick(step + 1, float(loss.detach()))
+        watch(partial(Maps(change.detach()).values, texels))
     return Maps(change.detach())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,7 @@ class ResultData:
             from the mirror side and from the model; None: not written.
         normal: (T, T, 3) normal map in [0, 1], (0.5, 0.5, 1) is flat; always stored with 16 bits, because 8 show as steps
             in highlights. None: there is none.
+        losses: stage -> its searches -> the loss after each step; drawn where there are any.
     """
 
     name: str
@@ -120,3 +121,4 @@ class ResultData:
     bits: int = 8
     coverage: FloatArray | None = None
     normal: FloatArray | None = None
+    losses: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict)

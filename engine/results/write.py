@@ -13,13 +13,14 @@ from ..reporter import Reporter, SilentReporter
 from .contact_sheet import contact_sheet
 from .data import PhotoData, ResultData
 from .images import displayed, quantised, resized, save_data, save_exr, save_picture
+from .loss_curves import loss_curves
 from .mesh import write_head, write_obj
 from .png import write_png
 from .writing import RESULT_NAME, ResultFolder
 
 DIFFUSE, SPECULAR, ROUGHNESS = "diffuseMap_0.png", "specularMap_0.png", "roughnessMap_0.png"
 COVERAGE, NORMAL = "coverageMap_0.png", "normalMap_0.png"
-HEAD, REPORT = "head.npz", "report.json"
+HEAD, REPORT, LOSSES = "head.npz", "report.json", "losses.png"
 
 
 def write_results(folder: Path, data: ResultData, reporter: Reporter | None = None) -> Path:
@@ -41,7 +42,10 @@ def write_results(folder: Path, data: ResultData, reporter: Reporter | None = No
             told.check()
             write_obj(output.path / _mesh_name(number), data.head, data.head.expressed(photo.expression), maps)
             photos.append(_write_photo(output.path, number, photo, told))
-        _write_descriptions(output.path, data, photos)
+        curves = loss_curves(data.losses)
+        if curves is not None:
+            write_png(output.path / LOSSES, curves)
+        _write_descriptions(output.path, data, photos, "" if curves is None else LOSSES)
         told.check()
     return folder / RESULT_NAME
 
@@ -107,7 +111,7 @@ def _panels(photo: PhotoData) -> dict[str, NDArray[Any]]:
     }
 
 
-def _write_descriptions(path: Path, data: ResultData, photos: list[PhotoResult]) -> None:
+def _write_descriptions(path: Path, data: ResultData, photos: list[PhotoResult], losses: str) -> None:
     report = json.dumps(data.report, indent=1, allow_nan=False)
     (path / REPORT).write_text(report, "utf-8")
     result = Result(
@@ -121,6 +125,7 @@ def _write_descriptions(path: Path, data: ResultData, photos: list[PhotoResult])
         coverage=COVERAGE if data.coverage is not None else "",
         normal=_normal_name(data),
         report=REPORT,
+        losses=losses,
         photos=photos,
     )
     (path / RESULT_NAME).write_text(result.to_json(), "utf-8")

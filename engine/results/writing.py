@@ -22,6 +22,8 @@ from ..errors import OutputError
 from ..folders import OwnedFolder, abandoned, delete
 
 RESULT_NAME = "result.json"
+# The folder in the output folder where finished stages are kept; it outlives a run that fails later.
+CHECKPOINTS = "checkpoints"
 _PREFIX = ".nextgenface-partial-"
 _FILES, _OLD, _WHOLE, _MADE = "files", "old", "whole", "made.json"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) if hasattr(errno, "EDQUOT") else (errno.ENOSPC, errno.EFBIG)
@@ -85,8 +87,10 @@ class ResultFolder:
     Leaving it with an error (a cancel too) removes every trace and keeps what an earlier run had left.
     """
 
-    def __init__(self, output: Path) -> None:
+    def __init__(self, output: Path, beside: bool = False) -> None:
+        """``beside``: the files are no new result, so those of a result that is there stay."""
         self.output = output
+        self._beside = beside
         self.path = output
         self._made: list[Path] = []
         self._owned: OwnedFolder | None = None
@@ -124,7 +128,8 @@ class ResultFolder:
         assert self._owned is not None
         root = self._owned.path
         (root / _OLD).mkdir()
-        outdated = _files_of_earlier_result(self.output) - {path.name for path in self.path.iterdir()}
+        earlier = set() if self._beside else _files_of_earlier_result(self.output)
+        outdated = earlier - {path.name for path in self.path.iterdir()}
         _sync(self.path)
         (root / _WHOLE).touch()
         _move_in(root, self.output, outdated)
@@ -192,15 +197,15 @@ def _files_of_earlier_result(output: Path) -> set[str]:
 
 
 def clean_up(output: Path) -> None:
-    """Remove what a dead process left half-written in ``output``; results that were whole are put in place.
+    """Remove what a dead process left half-written in ``output`` and in its checkpoints; what was whole is put in place.
 
     Raises OSError only where whole results cannot be put in place.
     """
-    for root in abandoned(output, _PREFIX):
+    for root in [*abandoned(output / CHECKPOINTS, _PREFIX), *abandoned(output, _PREFIX)]:
         whole = (root / _WHOLE).exists()
         if whole:
             (root / _OLD).mkdir(exist_ok=True)
-            _move_in(root, output, set())
+            _move_in(root, root.parent, set())
         made = [] if whole else _made_by(root)
         delete(root)
         _unmake(made)

@@ -1,6 +1,7 @@
 """Whatever is wrong with a photo, a folder, a disk or the person's patience: the real command, with the real engine.
 
-Each ends with its exit code and one clear sentence, and leaves no file, no folder and no process.
+Each ends with its exit code and one clear sentence, and leaves no process, no file and no folder but whole checkpoints of
+the stages that were done.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ cv2 = pytest.importorskip("cv2")
 
 from nextgenface.engine.cli import CANCELLED, FAILED, OK  # noqa: E402
 from nextgenface.engine.progress import STAGE_NAMES, STAGE_SHARES  # noqa: E402
+from nextgenface.engine.results.checkpoints import checkpoint_name, read_checkpoint  # noqa: E402
 
 # As little as every stage can do.
 LEAST = {
@@ -82,6 +84,18 @@ class Command:
         assert self.workers, "the worker was never seen"
         assert [pid for pid in self.workers if Path(f"/proc/{pid}").exists()] == []
         assert [path.name for path in self.temporary.iterdir()] == []
+
+    def check_left_checkpoints(self, least: int, most: int) -> None:
+        """Of the output folder only whole checkpoints are there, of so many stages; with none, not even the folder."""
+        above = self.output.parent
+        kept = sorted(path.name for path in (self.output / "checkpoints").glob("*"))
+        assert kept == [checkpoint_name(stage) for stage in range(1, len(kept) + 1)]
+        assert least <= len(kept) <= most
+        assert [read_checkpoint(self.output / "checkpoints" / name).stage for name in kept] == [1, 2, 3][: len(kept)]
+        assert above.exists() == bool(kept)
+        if kept:
+            assert [path.name for path in above.iterdir()] == [self.output.name]
+            assert [path.name for path in self.output.iterdir()] == ["checkpoints"]
 
     def check_failed(self, *said: str) -> None:
         """Exit code 1; the sentence with ``said``, what to do, and a log that is there."""
@@ -249,7 +263,8 @@ def test_a_disk_that_fills_up_meanwhile_is_told_and_keeps_nothing_half_written(c
 
     made = command(astronaut, disk / "new" / "out").follow("render", fill)
     made.check_failed("The disk is full", str(disk))
-    assert [path.name for path in disk.iterdir()] == ["other.bin"]
+    (disk / "other.bin").unlink()
+    made.check_left_checkpoints(3, 3)
 
 
 # --- ends from outside ------------------------------------------------------------------------------------------------
@@ -267,8 +282,10 @@ def test_ctrl_c_in_any_stage_ends_everything(tmp_path, command, astronaut, stage
         assert (made.output / "result.json").is_file()
     else:
         assert made.process.returncode == CANCELLED, made.lines
-        assert made.lines[-1] == "Cancelled. Nothing was written."
-        assert not (tmp_path / "new").exists()
+        assert made.lines[-1] == "Cancelled. No results were written."
+        done = sum(list(STAGE_SHARES).index(f"stage{n}") < list(STAGE_SHARES).index(stage) for n in (1, 2, 3))
+        # The stage itself may have ended before it heard of the cancel.
+        made.check_left_checkpoints(done, min(3, done + (stage in ("stage1", "stage2", "stage3", "landmarks"))))
     made.check_left_nothing()
 
 
@@ -281,7 +298,7 @@ def test_an_engine_that_the_system_kills_is_told(tmp_path, command, astronaut):
     made = command(astronaut).follow("stage2", _kill_the_engine)
     made.check_failed("The engine ended unexpectedly", "SIGKILL")
     assert "memory" in made.lines[-2]
-    assert not (tmp_path / "new").exists()
+    made.check_left_checkpoints(1, 1)
 
 
 def test_an_engine_killed_in_the_middle_of_its_files_leaves_none_of_them(tmp_path, command, astronaut):
@@ -299,7 +316,7 @@ def test_an_engine_killed_in_the_middle_of_its_files_leaves_none_of_them(tmp_pat
     # Large maps take long enough to be written.
     made = command(astronaut, texture_size=2048).follow("write", kill)
     made.check_failed("The engine ended unexpectedly", "SIGKILL")
-    assert not (tmp_path / "new").exists()
+    made.check_left_checkpoints(3, 3)
 
 
 def test_a_command_that_is_killed_takes_its_engine_along(tmp_path, command, astronaut):
@@ -308,7 +325,7 @@ def test_a_command_that_is_killed_takes_its_engine_along(tmp_path, command, astr
     assert made.process.returncode == -signal.SIGKILL
     for pid in made.workers:
         _wait_until_gone(pid)
-    assert not (tmp_path / "new").exists()
+    made.check_left_checkpoints(0, 1)
 
 
 def _wait_until_gone(pid: int) -> None:

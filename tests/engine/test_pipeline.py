@@ -19,6 +19,7 @@ from nextgenface.engine.fit.pipeline import reconstruct  # noqa: E402
 from nextgenface.engine.progress import STAGE_SHARES, ProgressMeter  # noqa: E402
 from nextgenface.engine.protocol import Result  # noqa: E402
 from nextgenface.engine.reporter import SilentReporter  # noqa: E402
+from nextgenface.engine.results.checkpoints import read_checkpoint  # noqa: E402
 from nextgenface.engine.results.images import load_exr  # noqa: E402
 from nextgenface.engine.settings import Settings  # noqa: E402
 
@@ -54,8 +55,9 @@ PICTURES = {
     "photo_0.png": 3,
     "skinMask_0.png": 1,
     "coverageMap_0.png": 3,
+    "losses.png": 3,
 }
-OTHERS = {"mesh0.obj", "mesh0.mtl", "envMap_0.exr", "head.npz", "report.json", "result.json"}
+OTHERS = {"mesh0.obj", "mesh0.mtl", "envMap_0.exr", "head.npz", "report.json", "result.json", "checkpoints"}
 
 
 class Listener(SilentReporter):
@@ -115,6 +117,15 @@ def _picture(path: Path) -> np.ndarray:
 def _traces(folder: Path) -> dict[str, bytes]:
     """Everything below a folder, hidden files too."""
     return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else b"" for p in sorted(folder.rglob("*"))}
+
+
+def _without_checkpoints(traces: dict[str, bytes]) -> dict[str, bytes]:
+    return {name: data for name, data in traces.items() if Path(name).parts[0] != "checkpoints"}
+
+
+def _checkpoints(folder: Path) -> list[int]:
+    """The stages whose checkpoints are there; each is whole, and nothing is beside them."""
+    return sorted(read_checkpoint(path).stage for path in (folder / "checkpoints").glob("*"))
 
 
 # --- what is written --------------------------------------------------------------------------------------------------
@@ -284,17 +295,27 @@ def test_a_cancel_leaves_an_earlier_result_as_it_was(astronaut, tmp_path, stage)
     with pytest.raises(Cancelled):
         reconstruct([astronaut], tmp_path, LEAST, listener)
     assert listener.stages[-1] == stage
-    assert _traces(tmp_path) == before
+    assert _without_checkpoints(_traces(tmp_path)) == before
+    # What a stage has found stays when a later one does not end.
+    assert _checkpoints(tmp_path) == [n for n in (1, 2, 3) if STAGES.index(f"stage{n}") < STAGES.index(stage)]
 
 
 @pytest.mark.slow
-def test_a_cancel_at_the_last_moment_leaves_no_folder(astronaut, tmp_path):
+def test_a_cancel_at_the_last_moment_leaves_checkpoints_only(astronaut, tmp_path):
     """The last question comes when all files are written and not yet in place."""
     whole = Listener()
     reconstruct([astronaut], tmp_path / "whole", LEAST, whole)
     with pytest.raises(Cancelled):
         reconstruct([astronaut], tmp_path / "new" / "out", LEAST, Listener(cancel_at=whole.calls))
-    assert [path.name for path in tmp_path.iterdir()] == ["whole"]
+    assert [path.name for path in (tmp_path / "new" / "out").iterdir()] == ["checkpoints"]
+    assert _checkpoints(tmp_path / "new" / "out") == [1, 2, 3]
+
+
+def test_without_checkpoints_a_cancel_leaves_no_folder(astronaut, tmp_path):
+    settings = Settings.from_dict(LEAST.to_dict() | {"checkpoints": False})
+    with pytest.raises(Cancelled):
+        reconstruct([astronaut], tmp_path / "new" / "out", settings, Listener(cancel_in="stage3"))
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- several photos of one person -------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ EXAMPLES = {
     "float | None": None,
     "bool": True,
     "list[str]": ["a", "b"],
+    "list[int]": [1, 2],
     "dict[str, Any]": {"seed": 3},
     "list[dict[str, Any]]": [{"name": "LLVM", "ok": True}],
 }
