@@ -134,12 +134,19 @@ class WorkerProcess:
         """True while a job has not got its final message."""
         return bool(self._outputs)
 
-    def start_job(self, photos: Sequence[Path], output: Path, settings: Mapping[str, Any], job: str = "") -> str:
+    def start_job(
+        self,
+        photos: Sequence[Path],
+        output: Path,
+        settings: Mapping[str, Any],
+        job: str = "",
+        notices: Sequence[str] = (),
+    ) -> str:
         """Ask for a reconstruction (settings: `Settings.to_dict`); the job's id, a new one if none is given."""
         name = job or uuid.uuid4().hex
         # The worker's current folder is its own affair.
         absolute = [str(Path(photo).absolute()) for photo in photos]
-        self.send(StartJob(name, absolute, str(Path(output).absolute()), dict(settings)))
+        self.send(StartJob(name, absolute, str(Path(output).absolute()), dict(settings), list(notices)))
         return name
 
     def send(self, message: Message) -> None:

@@ -150,6 +150,8 @@ def _reconstruct(job: Job, work: Callable[[], Any], channel: Channel, temp: Path
     reconstruct = work()
     reporter.progress("start", 1, 1)
     _log.info("Job %s: %s -> %s", job.id, ", ".join(map(str, photos)), output)
+    for notice in request.notices:
+        _log.info("Settings: %s", notice)
     result = Path(reconstruct(photos, output, settings, reporter))
     reporter.flush()
     if not result.is_file():

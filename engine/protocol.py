@@ -35,13 +35,17 @@ class Message:
 
 @dataclass(frozen=True)
 class StartJob(Message):
-    """Reconstruct ``photos`` (paths) of one person into the folder ``output`` with ``settings`` (`Settings.to_dict`)."""
+    """Reconstruct ``photos`` (paths) of one person into the folder ``output`` with ``settings`` (`Settings.to_dict`).
+
+    ``notices`` are what the person was told about the settings; they go into the log.
+    """
 
     kind: ClassVar[str] = "start_job"
     job: str = ""
     photos: list[str] = field(default_factory=list)
     output: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
