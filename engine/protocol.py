@@ -191,7 +191,7 @@ class PhotoResult:
     The camera's frame: looks along -z, y up. ``rotation`` (3 x 3 rows) and ``translation`` (mm) take a point of the
     head's frame into it. Pixel (0, 0) is the top left corner. ``width``, ``height``, ``focal_px``, ``cx``, ``cy`` are
     in pixels of the photo as it stands in ``photo`` (upright: EXIF orientation applied). ``mesh`` is the head with this
-    photo's ``expression``.
+    photo's ``expression``. ``light_picture`` is ``light`` as an 8-bit picture without what is brighter than white.
     """
 
     photo: str
@@ -206,6 +206,8 @@ class PhotoResult:
     render: str
     contact_sheet: str
     mask: str = ""
+    landmarks: str = ""
+    light_picture: str = ""
     mesh: str = ""
     expression: dict[str, float] = field(default_factory=dict)
 

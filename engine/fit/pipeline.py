@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import PhotoError
@@ -15,8 +16,12 @@ from .clock import Clock
 from .prepare import prepare_photo
 
 
-def reconstruct(photos: list[Path], output: Path, settings: Settings, reporter: Reporter) -> Path:
+def reconstruct(
+    photos: list[Path], output: Path, settings: Settings, reporter: Reporter, notes: Sequence[str] = ()
+) -> Path:
     """Reconstruct the one person in all ``photos`` and write everything into ``output``; the path of ``result.json``.
+
+    ``notes`` are sentences that the report's warnings begin with.
 
     Raises:
         EngineError: with a sentence and a remedy, a photo that is of no use by its name; nothing is left behind.
@@ -41,6 +46,6 @@ def reconstruct(photos: list[Path], output: Path, settings: Settings, reporter: 
 
         data = Run(model, prepared, settings, told, clock, variant).result()
     reporter.progress("write", 0, 1)
-    data.report["warnings"] = told.warnings
+    data.report["warnings"] = [*notes, *told.warnings]
     data.report["seconds"]["total"] = round(clock.seconds["total"], 3)
     return write_results(output, data, reporter)
