@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from ..faces.model import FaceModel, LandmarkEmbedding
 from ..scene.camera import Camera
 from ..scene.colour import linear_to_srgb
 
-Floats = NDArray[np.floating]
+Floats = NDArray[np.floating[Any]]
 Picture = NDArray[np.uint8]
 
 # Points of a small photo would lie on each other.
@@ -29,7 +31,7 @@ def model_points(vertices: Floats, model: FaceModel, embedding: LandmarkEmbeddin
     return np.asarray((corners * embedding.barycentric[..., None]).sum(1))
 
 
-def landmark_picture(linear: Floats, found: Floats, fitted: Floats, rows: NDArray[np.integer]) -> Picture:
+def landmark_picture(linear: Floats, found: Floats, fitted: Floats, rows: NDArray[np.integer[Any]]) -> Picture:
     """(h, w, 3) 8-bit sRGB, at least `LEAST_SIDE` pixels on its longer side.
 
     Args:

@@ -5,8 +5,8 @@ import pytest
 
 pytest.importorskip("cv2")
 
-from nextgenface.engine.faces.choose import load_model  # noqa: E402
-from nextgenface.engine.fit.landmark_picture import (  # noqa: E402
+from nextgenface.engine.faces.choose import load_model
+from nextgenface.engine.fit.landmark_picture import (
     BETWEEN,
     FITTED,
     FOUND,
@@ -14,7 +14,7 @@ from nextgenface.engine.fit.landmark_picture import (  # noqa: E402
     landmark_picture,
     photo_landmarks,
 )
-from nextgenface.engine.scene.camera import Camera  # noqa: E402
+from nextgenface.engine.scene.camera import Camera
 
 
 def _middle(picture, colour):
@@ -47,7 +47,7 @@ def test_the_points_of_the_head_are_those_of_the_detector():
     found[embedding.index] = camera.project((corners * embedding.barycentric[..., None]).sum(1))
     dark = np.zeros((400, 300, 3), np.float32)
     exact = photo_landmarks(model, model.mean, camera, dark, found, "mediapipe")
-    moved = photo_landmarks(model, model.mean + [0.0, 10.0, 0.0], camera, dark, found, "mediapipe")
+    moved = photo_landmarks(model, model.mean + np.array([0.0, 10.0, 0.0]), camera, dark, found, "mediapipe")
     red = [int((np.abs(picture.astype(int) - BETWEEN).sum(-1) < 30).sum()) for picture in (exact, moved)]
     assert red[0] == 0, "no distance where the head fits"
     assert red[1] > 200
