@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import SettingsError
-from .reference_config import KEYS, Translation
+from .reference_config import KEYS, Translation, checked
 from .settings import Settings
 
 CONFIG_FOLDER = Path(__file__).resolve().parents[1] / "configs"
@@ -97,6 +97,20 @@ def load(path: Path | None = None, assignments: Iterable[str] = ()) -> Loaded:
             message = f"{line.place}: {error.message}" if line.place else error.message
             raise SettingsError(message, error.remedy) from error
     return Loaded(values, tuple(translation.notices))
+
+
+def named_values(path: Path) -> list[tuple[str, Any]]:
+    """Names and values of a file in its order, keys of the reference under their own names. Raises as `load`."""
+    load(path)
+    lines = _lines(path)
+    is_old = any(line.name in KEYS for line in lines)
+    found: list[tuple[str, Any]] = []
+    for line in lines:
+        if line.name in KEYS:
+            found.append((line.name, checked(line.name, _text_of(line.text, _REFERENCE_VALUE))))
+        else:
+            found += _meaning(line, is_old, Translation()).items()
+    return found
 
 
 def _lines(path: Path) -> list[_Line]:

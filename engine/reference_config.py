@@ -157,6 +157,9 @@ class Translation:
             return {key.setting: value}
         low, high = item.metadata["low"], item.metadata["high"]
         wanted = round(value * key.factor, 9 if isinstance(item.default, float) else None)
+        if isinstance(item.default, int) and value > 0:
+            # A few steps are not none.
+            wanted = max(wanted, 1)
         ours = min(max(wanted, low), high)
         if ours != wanted:
             self._notices[name] = f"{name} = {value} is taken as {key.setting} = {ours}, the nearest that is possible."

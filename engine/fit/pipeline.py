@@ -17,7 +17,7 @@ from .prepare import prepare_photo
 
 
 def reconstruct(
-    photos: list[Path], output: Path, settings: Settings, reporter: Reporter, notes: Sequence[str] = ()
+    photos: list[Path], output: Path, settings: Settings, reporter: Reporter, *, notes: Sequence[str] = ()
 ) -> Path:
     """Reconstruct the one person in all ``photos`` and write everything into ``output``; the path of ``result.json``.
 

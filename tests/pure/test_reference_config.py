@@ -79,6 +79,7 @@ def test_the_shadows_file_asks_for_the_symmetry_that_it_asked_for(tmp_path):
         ("lamdmarksDetectorType = 'fan'", {"landmark_detector": "fan"}),
         ("landmarksDetectorType = 'fan'", {"landmark_detector": "fan"}),
         ("iterStep1 = 1000", {"stage1_iterations": 20}),
+        ("iterStep1 = 10", {"stage1_iterations": 1}),
         ("iterStep2 = 0", {"stage2_iterations": 0}),
         ("iterStep3 = 50", {"stage3_iterations": 100}),
         ("weightLandmarksLossStep2 = 0.002", {"landmark_weight": 2.0}),
@@ -130,7 +131,7 @@ def test_the_usual_value_of_a_key_is_our_default(name):
         ("textureResolution = 128", "textureResolution = 128 is taken as texture_size = 256,"),
         ("maxResolution = 5000", "maxResolution = 5000 is taken as fit_size = 2048,"),
         ("rtSamples = 1000000", "rtSamples = 1000000 is taken as render_samples = 65536,"),
-        ("iterStep1 = 10", "iterStep1 = 10 is taken as stage1_iterations = 1,"),
+        ("envMapRes = 4", "envMapRes = 4 is taken as environment_height = 16,"),
     ],
 )
 def test_what_lies_beyond_our_limits_is_moved_to_them_and_told(line, expected):
