@@ -39,7 +39,11 @@ class Config:
     An attribute that was never given has the value that means our default. A wrong name or value raises SettingsError.
     """
 
+    _assignments: list[tuple[str, Any]]
+    _folders: list[Path]
+
     def __init__(self) -> None:
+        # Past `__setattr__`, which knows settings only.
         self.__dict__.update(_assignments=[], _folders=[])
 
     def fillFromDicFile(self, filePath: Path | str) -> None:
@@ -51,8 +55,8 @@ class Config:
         path = Path(filePath)
         for notice in presets.load(path).notices:
             print(f"Note: {notice}", file=sys.stderr)
-        self._folders += [path.absolute().parent, path.absolute().parent.parent]
-        self._assignments += presets.named_values(path)
+        self._folders.extend([path.absolute().parent, path.absolute().parent.parent])
+        self._assignments.extend(presets.named_values(path))
 
     def settings(self) -> Settings:
         """What it all means here."""
