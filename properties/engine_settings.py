@@ -93,8 +93,9 @@ def _property(item: dataclasses.Field[Any]) -> Any:
         subtype = "FILE_PATH" if name.endswith("_file") else "DIR_PATH" if name.endswith("_folder") else "NONE"
         return bpy.props.StringProperty(subtype=subtype, **accessors, **texts)
     limits = {"min": item.metadata["low"], "max": min(item.metadata["high"], _MOST)}
-    make = bpy.props.IntProperty if kind is int else bpy.props.FloatProperty
-    return make(**limits, **accessors, **texts)
+    if kind is int:
+        return bpy.props.IntProperty(**limits, **accessors, **texts)
+    return bpy.props.FloatProperty(precision=4, **limits, **accessors, **texts)
 
 
 def _limited(item: dataclasses.Field[Any], value: Any) -> Any:

@@ -45,7 +45,7 @@ def landmark_picture(linear: Floats, found: Floats, fitted: Floats, rows: NDArra
     shown = np.round(255.0 * _DIMMED * np.clip(linear_to_srgb(np.asarray(linear)), 0.0, 1.0)).astype(np.uint8)
     size = round(width * scale), round(height * scale)
     picture = np.ascontiguousarray(cv2.resize(shown, size, interpolation=cv2.INTER_CUBIC))
-    radius = max(2.0, 0.0022 * max(size))
+    radius = max(2.0, 0.0028 * max(size))
     for one, other in zip(found[rows], fitted, strict=True):
         cv2.line(picture, _place(one, scale), _place(other, scale), BETWEEN, 1, cv2.LINE_AA, _SHIFT)
     for points, colour, share in ((found, FOUND, 1.0), (fitted, FITTED, 0.7)):
