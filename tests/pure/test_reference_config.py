@@ -211,3 +211,17 @@ def test_a_wrong_line_of_an_old_file_is_named_with_its_file(tmp_path, line):
     with pytest.raises(SettingsError, match=r"Line 2 of '.*old\.ini': ") as caught:
         load(tmp_path, f"maxResolution = 256 # fine\n{line}\n")
     assert caught.value.remedy
+
+
+def test_what_a_later_line_takes_back_is_not_told(tmp_path):
+    loaded = load(tmp_path, "smoothSh = True\ntextureResolution = 64\n", ["smoothSh=False", "textureResolution=512"])
+    assert loaded.notices == ()
+    assert loaded.values == {"texture_size": 512}
+
+
+def test_in_an_old_file_a_comment_needs_no_space_before_it_whatever_the_name(tmp_path):
+    assert load(tmp_path, "maxResolution = 256\nbands = 3#few\ndevice = 'cpu'#'cuda' or 'cpu'\n").values == {
+        "fit_size": 256,
+        "bands": 3,
+        "device": "cpu",
+    }
