@@ -6,7 +6,8 @@ from __future__ import annotations
 import bpy
 
 from .operators import after, engine, handlers, photos, reconstruct
-from .panels import face, pictures, preferences
+from .operators import settings as changed_settings
+from .panels import engine_settings, face, pictures, preferences
 from .properties import settings
 
 CLASSES = (
@@ -14,9 +15,11 @@ CLASSES = (
     *preferences.CLASSES,
     *photos.CLASSES,
     *reconstruct.CLASSES,
+    *changed_settings.CLASSES,
     *engine.CLASSES,
     *after.CLASSES,
     *face.CLASSES,
+    *engine_settings.CLASSES,
 )
 # Modules with something else to set up or to end.
 MODULES = (settings, handlers, engine, pictures)

@@ -10,6 +10,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,7 +20,8 @@ from .batch import Person, find_people
 from .client import WorkerProcess
 from .console import Console
 from .errors import Cancelled, EngineError, SettingsError
-from .protocol import CheckEngine, Done, EngineStatus, Failed, JobCancelled, Message, Ready
+from .options import add_setting_options, given_settings
+from .protocol import CheckEngine, Done, EngineStatus, Failed, JobCancelled, Message, Ready, Warned
 from .results.writing import check_output
 from .settings import Settings
 
@@ -38,9 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _check(console)
         if not options.input or options.output is None:
             parser.error("--input and --output are needed")
-        settings = settings_of(options)
+        loaded = loaded_of(options)
+        settings = Settings.from_dict(loaded.values)
+        console.verbose |= settings.verbose
+        for notice in loaded.notices:
+            console.show(Warned(message=notice))
         builder = _builder(options)
-        return _reconstruct(options, settings, builder, console)
+        return _reconstruct(options, replace(loaded, values=settings.to_dict()), builder, console)
     except Cancelled:
         console.show(JobCancelled())
         return CANCELLED
@@ -55,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="nextgenface-reconstruct",
+        usage="nextgenface-reconstruct --input PHOTO ... --output FOLDER [option ...]",
         description="Reconstruct head, skin maps, camera and light from photos of faces.",
         epilog="Exit codes: 0 done, 1 failed (of several people: for one at least), 2 wrong use, 130 cancelled.",
     )
@@ -71,29 +78,26 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--config", type=Path, metavar="FILE", help="settings file, lines of 'name = value'")
     source.add_argument("--preset", choices=presets.preset_names(), help="settings that come with the program")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="one setting; may be given again")
-    add("--texture-size", type=int, metavar="N", help="side of the square maps in texels")
-    add("--device", choices=("auto", "cpu", "cuda"), help="where the rays are traced")
     add("--blend", type=Path, metavar="FILE", help="also write a .blend, with bpy or Blender")
     add("--blender", type=Path, metavar="PATH", help="the Blender, or a Python with bpy, for --blend")
     add("--check", action="store_true", help="only say what works on this machine")
     add("--json", action="store_true", help="write the events as JSON lines to standard output")
     stages.add_options(parser)
     add("--verbose", "-v", action="store_true", help="tell every step, and where the log is")
+    add_setting_options(parser)
     return parser
 
 
+def loaded_of(options: argparse.Namespace) -> presets.Loaded:
+    """What the command asks for: preset or file, then ``--set``, then the options of their own."""
+    path = presets.preset_path(options.preset) if options.preset is not None else options.config
+    loaded = presets.load(path, options.set)
+    return replace(loaded, values=loaded.values | given_settings(options))
+
+
 def settings_of(options: argparse.Namespace) -> Settings:
-    """The settings that the command asks for: preset or file, then ``--set``, then the options of their own."""
-    values: dict[str, Any] = {}
-    if options.config is not None:
-        values.update(presets.read_config(options.config))
-    elif options.preset is not None:
-        values.update(presets.read_preset(options.preset))
-    values.update(presets.parse_assignments(options.set))
-    for name in ("texture_size", "device"):
-        if getattr(options, name) is not None:
-            values[name] = getattr(options, name)
-    return Settings.from_dict(values)
+    """The settings of `loaded_of`."""
+    return Settings.from_dict(loaded_of(options).values)
 
 
 def _builder(options: argparse.Namespace) -> blend.BlendBuilder | None:
@@ -106,12 +110,12 @@ def _builder(options: argparse.Namespace) -> blend.BlendBuilder | None:
 
 
 def _reconstruct(
-    options: argparse.Namespace, settings: Settings, builder: blend.BlendBuilder | None, console: Console
+    options: argparse.Namespace, asked: presets.Loaded, builder: blend.BlendBuilder | None, console: Console
 ) -> int:
     people = find_people(options.input, options.output, options.shared_identity)
     wanted = stages.of_options(options, len(people))
     with _Interrupts() as interrupts:
-        ends = _fit_all(people, settings, wanted, interrupts, console)
+        ends = _fit_all(people, asked, wanted, interrupts, console)
         if builder is not None:
             _build_all(builder, options.blend, people, ends, interrupts, console)
     if any(isinstance(end, JobCancelled) for end in ends):
@@ -122,7 +126,7 @@ def _reconstruct(
 
 
 def _fit_all(
-    people: list[Person], settings: Settings, wanted: stages.Stages, interrupts: _Interrupts, console: Console
+    people: list[Person], asked: presets.Loaded, wanted: stages.Stages, interrupts: _Interrupts, console: Console
 ) -> list[Message]:
     """How the reconstruction of each ended, in order; a cancel is the last."""
     ends: list[Message] = []
@@ -132,7 +136,12 @@ def _fit_all(
                 console.note(f"{number + 1} of {len(people)}: {person.photos[0].name}")
             worker = workers.living()
             job = worker.start_job(
-                person.photos, person.output, settings.to_dict(), checkpoint=wanted.checkpoint, skip=wanted.skip
+                person.photos,
+                person.output,
+                asked.values,
+                notices=asked.notices,
+                checkpoint=wanted.checkpoint,
+                skip=wanted.skip,
             )
             ends.append(_follow(worker, job, interrupts, console))
             if isinstance(ends[-1], JobCancelled):

@@ -142,16 +142,18 @@ class WorkerProcess:
         job: str = "",
         checkpoint: Path | None = None,
         skip: Iterable[int] = (),
+        notices: Sequence[str] = (),
     ) -> str:
         """Ask for a reconstruction (settings: `Settings.to_dict`); the job's id, a new one if none is given.
 
-        ``checkpoint`` and ``skip``: see `StartJob`.
+        ``checkpoint``, ``skip`` and ``notices``: see `StartJob`.
         """
         name = job or uuid.uuid4().hex
         # The worker's current folder is its own affair.
         absolute = [str(Path(photo).absolute()) for photo in photos]
         state = "" if checkpoint is None else str(Path(checkpoint).absolute())
-        self.send(StartJob(name, absolute, str(Path(output).absolute()), dict(settings), state, sorted(skip)))
+        target = str(Path(output).absolute())
+        self.send(StartJob(name, absolute, target, dict(settings), state, sorted(skip), list(notices)))
         return name
 
     def send(self, message: Message) -> None:

@@ -19,13 +19,17 @@ class Console:
         self, json_lines: bool = False, verbose: bool = False, out: TextIO | None = None, err: TextIO | None = None
     ) -> None:
         self._json = json_lines
-        self._verbose = verbose
+        self.verbose = verbose
         self._out = out or sys.stdout
         self._err = err or sys.stderr
-        self._on_terminal = self._err.isatty() and not verbose
         self._width = 0
         self._stage = ""
         self._log = ""
+
+    @property
+    def _on_terminal(self) -> bool:
+        """Whether progress is one line that is written over."""
+        return self._err.isatty() and not self.verbose
 
     def show(self, message: Message) -> None:
         """Show one message."""
@@ -36,7 +40,7 @@ class Console:
             self._progress(message)
         elif isinstance(message, Ready):
             self._log = message.log
-            if self._verbose:
+            if self.verbose:
                 self._line(f"Log: {message.log}")
         elif isinstance(message, Warned):
             self._line(f"Note: {message.message}")
@@ -76,13 +80,13 @@ class Console:
             self.error(message.message, message.remedy, message.log)
 
     def _progress(self, message: Progress) -> None:
-        text = progress_text(message, self._verbose)
+        text = progress_text(message, self.verbose)
         if self._on_terminal:
             self._clear()
             self._err.write(text)
             self._err.flush()
             self._width = len(text)
-        elif self._verbose or message.stage != self._stage:
+        elif self.verbose or message.stage != self._stage:
             self._line(text)
         self._stage = message.stage
 

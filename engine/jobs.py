@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .channel import Channel
 from .errors import Cancelled, EngineError, PhotoError
-from .memory import release_memory
+from .memory import is_out_of_memory, release_memory
 from .progress import ProgressMeter
 from .protocol import Done, Failed, JobCancelled, Message, Preview, Progress, StartJob, Warned
 from .results.png import write_png
@@ -152,6 +152,8 @@ def _reconstruct(job: Job, work: Callable[[], Any], channel: Channel, temp: Path
     reconstruct = work()
     reporter.progress("start", 1, 1)
     _log.info("Job %s: %s -> %s", job.id, ", ".join(map(str, photos)), output)
+    for notice in request.notices:
+        _log.info("Settings: %s", notice)
     result = Path(reconstruct(photos, output, settings, reporter, stages))
     reporter.flush()
     if not result.is_file():
@@ -182,7 +184,7 @@ def told(error: BaseException) -> tuple[str, str]:
         return error.message, error.remedy
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         return "The disk is full.", "Make room on the disk and reconstruct again."
-    if isinstance(error, MemoryError) or _is_memory(error):
+    if is_out_of_memory(error):
         return "The computer ran out of memory.", "Close other programs, or choose a smaller fit and texture size."
     if isinstance(error, ImportError):
         missing = f" ({error.name})" if error.name else ""
@@ -190,9 +192,3 @@ def told(error: BaseException) -> tuple[str, str]:
     if isinstance(error, OSError):
         return f"A file could not be read or written: {error}.", "Check the file and its folder."
     return f"The reconstruction failed because of a fault in the program ({type(error).__name__}).", _SAY_IT
-
-
-def _is_memory(error: BaseException) -> bool:
-    """Torch and Dr.Jit tell of too little memory by a RuntimeError."""
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "allocate memory" in text)

@@ -38,6 +38,7 @@ class StartJob(Message):
     """Reconstruct ``photos`` (paths) of one person into the folder ``output`` with ``settings`` (`Settings.to_dict`).
 
     ``skip`` are stages (1 to 3) to leave out, or to take from the file ``checkpoint`` where it holds them; see `Stages`.
+    ``notices`` are what the person was told about the settings; they go into the log.
     """
 
     kind: ClassVar[str] = "start_job"
@@ -47,6 +48,7 @@ class StartJob(Message):
     settings: dict[str, Any] = field(default_factory=dict)
     checkpoint: str = ""
     skip: list[int] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ class PhotoResult:
     The camera's frame: looks along -z, y up. ``rotation`` (3 x 3 rows) and ``translation`` (mm) take a point of the
     head's frame into it. Pixel (0, 0) is the top left corner. ``width``, ``height``, ``focal_px``, ``cx``, ``cy`` are
     in pixels of the photo as it stands in ``photo`` (upright: EXIF orientation applied). ``mesh`` is the head with this
-    photo's ``expression``.
+    photo's ``expression``. ``light_picture`` is ``light`` as an 8-bit picture without what is brighter than white.
     """
 
     photo: str
@@ -207,6 +209,8 @@ class PhotoResult:
     render: str
     contact_sheet: str
     mask: str = ""
+    landmarks: str = ""
+    light_picture: str = ""
     mesh: str = ""
     expression: dict[str, float] = field(default_factory=dict)
 

@@ -28,7 +28,7 @@ from .protocol import CancelJob, CheckEngine, Failed, ProtocolError, Ready, Shut
 from .results.writing import give_up_open_results
 
 _log = logging.getLogger("nextgenface.worker")
-DEFAULT_WORK_FUNCTION = "fit.pipeline:reconstruct"
+DEFAULT_WORK_FUNCTION = "fit.frugal:reconstruct"
 BUSY_MESSAGE, BUSY_REMEDY = "A reconstruction is already running.", "Wait for it to end, or cancel it first."
 
 

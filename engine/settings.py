@@ -28,7 +28,11 @@ def _setting(
 class Settings:
     """Settings of one reconstruction. Lengths are in pixels of the fit unless said otherwise; weights have no unit."""
 
-    face_model: str = _setting("bundled", "Face model that the head is fitted with", choices=("bundled",))
+    face_model: str = _setting(
+        "bundled", "Face model that the head is fitted with", choices=("bundled", "bfm2017", "ict")
+    )
+    face_model_folder: str = _setting("", "Folder of the face model's files, for models that do not come along")
+    trim_modes: bool = _setting(False, "Fit with the first modes of the Basel model only, which is faster and smoother")
     landmark_detector: str = _setting("mediapipe", "What finds the points of the face", choices=("mediapipe", "fan"))
     landmark_model_file: str = _setting(
         "", "A face_landmarker.task file for MediaPipe builds that bring no model; empty: the bundled models"
@@ -49,6 +53,9 @@ class Settings:
     environment_height: int = _setting(64, "Height in pixels of the light's lat-long image", low=16, high=1024)
     focal_length_mm: float = _setting(
         0.0, "Focal length, 35 mm equivalent over the diagonal; 0: from EXIF, else estimated", low=0.0, high=2000.0
+    )
+    focal_length_ratio: float = _setting(
+        0.0, "Focal length over the longer side of the photo, in the same unit; 0: not given", low=0.0, high=1000.0
     )
     stage1_iterations: int = _setting(40, "Most Gauss-Newton steps of stage 1", low=0, high=1000)
     stage2_iterations: int = _setting(160, "Steps of stage 2", low=0, high=10000)
@@ -83,6 +90,7 @@ class Settings:
     preview_every: int = _setting(20, "Steps between two preview pictures; 0: none", low=0, high=10000)
     debug_every: int = _setting(0, "Steps between two debug pictures in the output; 0: none", low=0, high=10000)
     checkpoints: bool = _setting(True, "Keep the state after each stage, to go on from it later")
+    verbose: bool = _setting(False, "Tell every step with its loss")
     seed: int = _setting(0, "Seed of everything random", low=0, high=2**31 - 1)
 
     def __post_init__(self) -> None:

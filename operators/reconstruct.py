@@ -12,7 +12,7 @@ import bpy
 from ..engine.errors import EngineError
 from ..properties.places import engine_python, job_output, log_folder
 from ..properties.preferences import chosen_python
-from ..properties.settings import chosen_people, chosen_photos, engine_settings
+from ..properties.settings import chosen_people, chosen_photos, engine_settings, settings_notices
 from .build_scene import BuildOptions, Built, build_result
 from .pump import PumpMixin, redraw_panels
 from .session import BUSY, Phase, session
@@ -49,7 +49,8 @@ def start_job(context: bpy.types.Context, scene: bpy.types.Scene, photos: list[P
         if not photo.is_file():
             raise EngineError(f"There is no photo at '{photo}'.", "Choose a photo.")
     python, settings = need_python(context), engine_settings(chosen)
-    return session.start(python, wanted, job_output(chosen.output, wanted[0]), settings, log_folder())
+    output, notices = job_output(chosen.output, wanted[0]), settings_notices(chosen)
+    return session.start(python, wanted, output, settings, log_folder(), notices)
 
 
 def build_options(scene: bpy.types.Scene) -> BuildOptions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -95,9 +95,15 @@ class Session:
         return self._job
 
     def start(
-        self, python: Path, photos: list[Path], output: Path, settings: Mapping[str, Any], log_folder: Path
+        self,
+        python: Path,
+        photos: list[Path],
+        output: Path,
+        settings: Mapping[str, Any],
+        log_folder: Path,
+        notices: Sequence[str] = (),
     ) -> str:
-        """Start a job and return its id.
+        """Start a job and return its id; ``notices`` are shown with its warnings.
 
         Raises:
             EngineError: another one is active, or the engine's Python cannot be run. The status is as before then.
@@ -106,7 +112,8 @@ class Session:
             raise EngineError(f"{BUSY}.")
         worker = self._living_worker(python, log_folder)
         self.status = Status(Phase.RUNNING, photo=photos[0].name, stage="Starting the engine", log=str(worker.log))
-        self._job = worker.start_job(photos, output, settings)
+        self.status.warnings += notices
+        self._job = worker.start_job(photos, output, settings, notices=notices)
         return self._job
 
     def start_check(self, python: Path, log_folder: Path) -> None:

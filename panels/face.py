@@ -57,6 +57,8 @@ def _draw_photo(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row = layout.row(align=True)
     row.label(text="Quality")
     row.prop(chosen, "preset", text="")
+    if chosen.preset == "FILE":
+        layout.prop(chosen, "config_file", text="", placeholder="Choose an .ini file")
     if engine_python(chosen_python(context)) is None:
         box = layout.box()
         draw_wrapped(box, context, "First, the engine: 2 GB or more of packages, for this add-on only.", "INFO")

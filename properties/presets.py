@@ -7,8 +7,9 @@ from ..engine.presets import CONFIG_FOLDER, preset_names
 
 
 def enum_items() -> list[tuple[str, str, str]]:
-    """Identifier, label and tooltip of each preset, the default first."""
-    return [(name, name.replace("_", " ").replace("-", " ").title(), _description(name)) for name in preset_names()]
+    """Identifier, label and tooltip of each preset, the default first, and of a file as the last."""
+    presets = [(name, name.replace("_", " ").replace("-", " ").title(), _description(name)) for name in preset_names()]
+    return [*presets, ("FILE", "From a File", "Settings from an .ini file, of this program, NextGenFace or NextFace")]
 
 
 def _description(name: str) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 
 import bpy
 
-from ..engine.presets import read_preset
 from ..engine.settings import Settings
+from . import engine_settings as advanced
+from .engine_settings import NEXTGENFACE_PG_engine
 from .presets import enum_items
 
 # Read once: Blender needs the strings of an enum to stay alive.
@@ -17,6 +18,7 @@ _PRESET_ITEMS = enum_items()
 
 TEXTURE_SIZES = [
     ("PRESET", "From Preset", "The size that the preset brings"),
+    ("256", "256", "For a first look"),
     ("512", "512", "Small and quick"),
     ("1024", "1024 (1K)", "Enough for the photo of a phone's front camera"),
     ("2048", "2048 (2K)", "For sharp photos"),
@@ -53,6 +55,12 @@ class NEXTGENFACE_PG_settings(bpy.types.PropertyGroup):
     texture_size: bpy.props.EnumProperty(
         name="Textures", description="Side of the square textures in pixels", items=TEXTURE_SIZES, default="PRESET"
     )
+    config_file: bpy.props.StringProperty(
+        name="Settings File",
+        description="An .ini file with lines of name = value; those of NextFace and NextGenFace are read too",
+        subtype="FILE_PATH",
+    )
+    advanced: bpy.props.PointerProperty(type=NEXTGENFACE_PG_engine)
     build_camera: bpy.props.BoolProperty(
         name="Camera", description="Add the camera that took the photo, with the photo behind the head", default=True
     )
@@ -89,18 +97,28 @@ def chosen_people(chosen: NEXTGENFACE_PG_settings) -> list[list[Path]]:
 
 
 def engine_settings(chosen: NEXTGENFACE_PG_settings) -> dict[str, Any]:
-    """The engine's settings for what was chosen on the scene: the preset, then what was chosen beside it.
+    """The engine's settings for what was chosen on the scene: the preset or file, then what was changed beside it.
 
     Raises:
-        SettingsError: the preset cannot be read or has values that the engine does not accept.
+        SettingsError: the preset or the file cannot be read or has values that the engine does not accept.
     """
-    values = read_preset(chosen.preset)
+    values = advanced.loaded(chosen).values | advanced.overrides(chosen)
     if chosen.texture_size != "PRESET":
         values["texture_size"] = int(chosen.texture_size)
-    return Settings.from_dict(values).to_dict()
+    settings = Settings.from_dict(values).to_dict()
+    # Blender's "//" means the folder of the .blend.
+    return {
+        name: bpy.path.abspath(value) if name.endswith(("_file", "_folder")) else value
+        for name, value in settings.items()
+    }
 
 
-CLASSES = (NEXTGENFACE_PG_photo, NEXTGENFACE_PG_settings)
+def settings_notices(chosen: NEXTGENFACE_PG_settings) -> tuple[str, ...]:
+    """Sentences on what a file of the reference program says without effect. Raises as `engine_settings`."""
+    return advanced.loaded(chosen).notices
+
+
+CLASSES = (NEXTGENFACE_PG_photo, *advanced.CLASSES, NEXTGENFACE_PG_settings)
 
 
 def register() -> None:

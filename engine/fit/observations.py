@@ -48,7 +48,15 @@ class FaceObservation:
 
 def observe(photo: Photo, face: DetectedFace, settings: Settings) -> FaceObservation:
     """The observation of a face in a photo; a focal length in the settings goes before the photo's own tags."""
-    lens = photo.lens
-    if settings.focal_length_mm > 0.0:
-        lens = Lens(settings.focal_length_mm, _GIVEN_LOG_SD)
+    given = given_focal_mm(settings, photo.width, photo.height)
+    lens = Lens(given, _GIVEN_LOG_SD) if given > 0.0 else photo.lens
     return FaceObservation(face.points, face.spread, photo.width, photo.height, lens, face.scheme)
+
+
+def given_focal_mm(settings: Settings, width: int, height: int) -> float:
+    """The focal length that the settings give a photo of ``width`` x ``height`` pixels, 35 mm equivalent over the
+    diagonal; 0 where they give none.
+    """
+    if settings.focal_length_mm > 0.0:
+        return settings.focal_length_mm
+    return settings.focal_length_ratio * max(width, height) / math.hypot(width, height) * FULL_FRAME_DIAGONAL_MM

@@ -18,6 +18,7 @@ from ..scene.colour import linear_to_srgb, srgb_to_linear
 from ..scene.light import Light
 from ..settings import Settings
 from .eyes import SIDES, find_eyeball
+from .landmark_picture import photo_landmarks
 from .map_view import MapView
 from .maps import FinishedMaps
 from .photometric import View
@@ -164,6 +165,7 @@ class PhotoRun:
             environment=self.environment(second),
             render=picture,
             mask=uncropped(self.prepared.mask, crop, photo),
+            landmarks=self._landmarks(second),
             panels={
                 "Input": crop.linear,
                 "Overlay": over(picture, crop.linear, OVERLAY_SHARE),
@@ -176,6 +178,12 @@ class PhotoRun:
             }
             | ({} if maps.normal is None else {"Normals": _panel(maps.normal)}),
         )
+
+    def _landmarks(self, second: Stage2Result) -> NDArray[np.uint8]:
+        """The points that were found and those of the fitted head, over the crop."""
+        crop = self.prepared.crop
+        found, detector = crop.from_photo(self.prepared.face.points), self.settings.landmark_detector
+        return photo_landmarks(self.model, second.vertices, second.camera, crop.linear, found, detector)
 
 
 def psnr(picture: FloatImage, photo: FloatImage, mask: FloatImage) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import PhotoError
@@ -17,11 +18,18 @@ from .prepare import prepare_photo
 
 
 def reconstruct(
-    photos: list[Path], output: Path, settings: Settings, reporter: Reporter, stages: Stages | None = None
+    photos: list[Path],
+    output: Path,
+    settings: Settings,
+    reporter: Reporter,
+    stages: Stages | None = None,
+    *,
+    notes: Sequence[str] = (),
 ) -> Path:
     """Reconstruct the one person in all ``photos`` and write everything into ``output``; the path of ``result.json``.
 
-    ``stages`` says which stages are left out or taken from a checkpoint; None: all are run.
+    ``stages`` says which stages are left out or taken from a checkpoint; None: all are run. ``notes`` are sentences that the
+    report's warnings begin with.
 
     Raises:
         EngineError: with a sentence and a remedy, a photo that is of no use by its name.
@@ -49,6 +57,6 @@ def reconstruct(
         record = Record(output, settings, stages or Stages(), told)
         data = Run(model, prepared, settings, told, clock, variant, record).result()
     reporter.progress("write", 0, 1)
-    data.report["warnings"] = told.warnings
+    data.report["warnings"] = [*notes, *told.warnings]
     data.report["seconds"]["total"] = round(clock.seconds["total"], 3)
     return write_results(output, data, reporter)

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .llvm_places import system_places
+
 PROBE = Path(__file__).with_name("probe.py")
 PROBE_SECONDS = 120.0
 PYPI_PACKAGE = "karellen-llvm-core"
@@ -53,13 +55,7 @@ def _named_places() -> Iterator[Path]:
     if given := os.environ.get("DRJIT_LIBLLVM_PATH"):
         yield Path(given)
     yield from _pypi_places()
-    if sys.platform == "win32":
-        yield from _windows_places()
-    elif sys.platform == "darwin":
-        yield Path("/opt/homebrew/opt/llvm/lib/libLLVM.dylib")
-        yield Path("/usr/local/opt/llvm/lib/libLLVM.dylib")
-    else:
-        yield from _newest_first(_linux_places())
+    yield from system_places()
 
 
 def _pypi_places() -> Iterator[Path]:
@@ -75,33 +71,6 @@ def _pypi_places() -> Iterator[Path]:
     # `pip install --target` moves a wheel's data files without noting where.
     for root in [sys.prefix, *sys.path]:
         yield from sorted(Path(root, "lib").glob("libLLVM.so.*"))
-
-
-def _linux_places() -> list[Path]:
-    """Debian, Ubuntu, Fedora, Arch and openSUSE keep it in one of these."""
-    patterns = (
-        "usr/lib/*-linux-gnu/libLLVM*.so*",
-        "usr/lib/llvm-*/lib/libLLVM*.so*",
-        "usr/lib64/libLLVM*.so*",
-        "usr/lib/libLLVM*.so*",
-        "usr/local/lib/libLLVM*.so*",
-    )
-    return [path for pattern in patterns for path in Path("/").glob(pattern)]
-
-
-def _windows_places() -> Iterator[Path]:
-    for variable in ("ProgramFiles", "ProgramW6432", "ProgramFiles(x86)"):
-        if folder := os.environ.get(variable):
-            yield Path(folder, "LLVM", "bin", "LLVM-C.dll")
-
-
-def _newest_first(paths: list[Path]) -> list[Path]:
-    return sorted(paths, key=_version, reverse=True)
-
-
-def _version(path: Path) -> tuple[int, ...]:
-    """Version numbers in a library's name, after links: ``libLLVM-14.so.1`` -> (14, 1)."""
-    return tuple(int(number) for number in re.findall(r"\d+", path.resolve().name))
 
 
 def try_out(variant: str, llvm: Path | None, seconds: float = PROBE_SECONDS) -> Trial:

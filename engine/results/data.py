@@ -76,6 +76,7 @@ class PhotoData:
         mask: (H, W) in [0, 1] of ``picture``'s size: where the fit looked at skin; None: not written.
         data_panels: titles of panels that are data in [0, 1] and not light (specular, roughness, coverage, normals): shown
             without the sRGB curve.
+        landmarks: (H, W, 3) uint8 sRGB: the points found and those of the fitted head; None: not written.
     """
 
     source: Path
@@ -87,6 +88,7 @@ class PhotoData:
     panels: Mapping[str, NDArray[Any]]
     data_panels: tuple[str, ...] = ("Specular", "Roughness", "Coverage", "Normals")
     mask: FloatArray | None = None
+    landmarks: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)

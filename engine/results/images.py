@@ -60,6 +60,15 @@ def save_data(path: Path, values: NDArray[Any], bits: int = 8) -> None:
     write_png(path, quantised(values, bits), srgb=False)
 
 
+def load_data(path: Path) -> NDArray[np.float32]:
+    """(H, W) or (H, W, C) in [0, 1]: the pixels of a PNG of 8 or 16 bits as they are stored, without any curve."""
+    import cv2
+
+    stored = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    ordered = stored if stored.ndim == 2 else stored[..., [2, 1, 0, *range(3, stored.shape[2])]]
+    return np.asarray(ordered, np.float32) / np.float32(np.iinfo(stored.dtype).max)
+
+
 def save_exr(path: Path, image: NDArray[Any]) -> None:
     """Write (H, W, 3) linear light, Rec. 709, as a 32-bit float OpenEXR file.
 

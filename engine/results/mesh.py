@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +29,15 @@ def write_head(path: Path, head: HeadData) -> None:
         slider_deltas=head.slider_deltas.astype(np.float32),
         original_index=head.original_index.astype(np.int32),
     )
+
+
+def read_head(path: Path) -> HeadData:
+    """The head that `write_head` wrote. Raises OSError or ValueError for another file."""
+    with np.load(path, allow_pickle=False) as data:
+        texts = ("part_names", "expression_names", "slider_names")
+        arrays = {name: data[name] for name in data.files}
+    values: dict[str, Any] = {name: tuple(map(str, a)) if name in texts else a for name, a in arrays.items()}
+    return HeadData(**values)
 
 
 def write_obj(path: Path, head: HeadData, vertices: FloatArray, maps: dict[str, str]) -> None:

@@ -82,6 +82,12 @@ def _write_photo(path: Path, number: int, photo: PhotoData, reporter: Reporter) 
     save_picture(path / names["reconstruction"], photo.render)
     write_png(path / names["render"], contact_sheet(_panels(photo)))
     save_exr(path / names["envMap"], photo.environment)
+    # For programs that read no EXR; what is brighter than white is white.
+    names["lightPicture"] = f"envMap_{number}.png"
+    save_picture(path / names["lightPicture"], photo.environment)
+    if photo.landmarks is not None:
+        names["landmarks"] = f"landmarks{number}.png"
+        write_png(path / names["landmarks"], photo.landmarks)
     if photo.mask is not None:
         names["mask"] = f"skinMask_{number}.png"
         save_data(path / names["mask"], photo.mask)
@@ -96,9 +102,11 @@ def _write_photo(path: Path, number: int, photo: PhotoData, reporter: Reporter) 
         rotation=[[float(x) for x in row] for row in camera.rotation],
         translation=[float(x) for x in camera.translation],
         light=names["envMap"],
+        light_picture=names["lightPicture"],
         render=names["reconstruction"],
         contact_sheet=names["render"],
         mask=names.get("mask", ""),
+        landmarks=names.get("landmarks", ""),
         mesh=_mesh_name(number),
         expression={name: float(weight) for name, weight in photo.expression.items()},
     )

@@ -56,6 +56,8 @@ PICTURES = {
     "skinMask_0.png": 1,
     "coverageMap_0.png": 3,
     "losses.png": 3,
+    "envMap_0.png": 3,
+    "landmarks0.png": 3,
 }
 OTHERS = {"mesh0.obj", "mesh0.mtl", "envMap_0.exr", "head.npz", "report.json", "result.json", "checkpoints"}
 
@@ -149,6 +151,7 @@ def test_the_result_names_its_files_and_the_photos_camera(run, astronaut):
     named = [result.head, result.diffuse, result.specular, result.roughness, result.normal]
     named += [result.mesh, result.report]
     named += [photo.photo, photo.light, photo.render, photo.contact_sheet, photo.mask]
+    named += [photo.landmarks, photo.light_picture]
     assert [name for name in named if not (run / name).is_file()] == []
     assert (photo.height, photo.width) == _picture(astronaut).shape[:2]
     assert np.array_equal(_picture(run / photo.photo), _picture(astronaut)[..., :3])

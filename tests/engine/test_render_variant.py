@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from nextgenface.engine.errors import RenderError
 from nextgenface.engine.render import llvm, variant
+from nextgenface.engine.render.llvm_places import newest_first
 
 pytestmark = pytest.mark.engine
 
@@ -99,7 +100,7 @@ def test_cuda_that_is_not_there_is_refused(monkeypatch):
 
 def test_newer_libraries_come_first():
     names = [Path("libLLVM-14.so.1"), Path("libLLVM.so.23.1"), Path("libLLVM-19.so")]
-    assert [str(path) for path in llvm._newest_first(names)] == ["libLLVM.so.23.1", "libLLVM-19.so", "libLLVM-14.so.1"]
+    assert [str(path) for path in newest_first(names)] == ["libLLVM.so.23.1", "libLLVM-19.so", "libLLVM-14.so.1"]
 
 
 def test_the_environment_variable_comes_before_all(monkeypatch, tmp_path):

@@ -18,6 +18,7 @@ from nextgenface.engine.scene.colour import srgb_to_linear
 
 NAMES = {
     "diffuseMap_0.png", "specularMap_0.png", "roughnessMap_0.png", "normalMap_0.png", "mesh0.obj", "mesh0.mtl", "envMap_0.exr",
+    "envMap_0.png",
     "render_0.png", "report.json", "result.json", "head.npz", "reconstruction_0.png", "photo_0.png",
 }  # fmt: skip
 
@@ -82,12 +83,19 @@ def test_all_files_are_there_under_their_names_and_the_description_leads_to_them
 
 def test_each_photo_has_files_of_its_number_and_a_later_result_of_fewer_removes_them(tmp_path):
     data = _data(tmp_path)
-    smiling = replace(data.photos[0], expression={"jawOpen": np.float32(1.0)}, mask=np.ones((30, 20), np.float32))
+    smiling = replace(
+        data.photos[0],
+        expression={"jawOpen": np.float32(1.0)},
+        mask=np.ones((30, 20), np.float32),
+        landmarks=np.zeros((30, 20, 3), np.uint8),
+    )
     path = write_results(tmp_path / "out", replace(data, photos=(data.photos[0], smiling)))
     own = {"photo_1.png", "reconstruction_1.png", "render_1.png", "envMap_1.exr", "skinMask_1.png", "mesh1.obj"}
+    own |= {"envMap_1.png", "landmarks1.png"}
     assert {item.name for item in path.parent.iterdir()} == NAMES | own | {"mesh1.mtl"}
     second = Result.from_json(path.read_text()).photos[1]
     named = {second.photo, second.render, second.contact_sheet, second.light, second.mask, second.mesh}
+    named |= {second.light_picture, second.landmarks}
     assert named == own
     assert "v 2.00000 2.00000 2.00000" in (path.parent / "mesh1.obj").read_text(), "without its own expression"
     write_results(tmp_path / "out", data)
@@ -123,6 +131,16 @@ def test_light_keeps_its_floats_in_the_exr(tmp_path):
     light = np.random.default_rng(1).random((4, 8, 3), np.float32) * 1e4
     save_exr(tmp_path / "a.exr", light)
     assert (load_exr(tmp_path / "a.exr") == light).all()
+
+
+def test_the_light_s_picture_is_the_light_up_to_white(tmp_path):
+    cv2 = pytest.importorskip("cv2")
+    data = _data(tmp_path)
+    dim = replace(data.photos[0], environment=data.photos[0].environment / 16)
+    folder = write_results(tmp_path / "out", replace(data, photos=(dim,))).parent
+    shown = srgb_to_linear(cv2.imread(str(folder / "envMap_0.png"))[..., ::-1])
+    assert dim.environment.max() > 1.0
+    np.testing.assert_allclose(shown, np.minimum(dim.environment, 1.0), atol=0.005)
 
 
 def test_an_exr_that_cannot_be_written_is_an_os_error(tmp_path):

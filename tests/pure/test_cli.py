@@ -1,5 +1,6 @@
 """The shell command with the stand-in engine: exit codes, sentences, nothing left behind."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -8,12 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from nextgenface.engine import blend
+from nextgenface.engine import blend, cli
 from nextgenface.engine.blend import BlendBuilder, find_builder
 from nextgenface.engine.cli import CANCELLED, FAILED, OK, WRONG_USE, main, settings_of
 from nextgenface.engine.console import Console, progress_text
 from nextgenface.engine.errors import Cancelled, OutputError
 from nextgenface.engine.protocol import Progress
+from nextgenface.engine.settings import Settings
+from reference_files import NEXTFACE
 
 TESTS = Path(__file__).resolve().parents[1]
 posix = pytest.mark.skipif(os.name != "posix", reason="uses signals")
@@ -334,3 +337,73 @@ def test_on_a_terminal_one_line_is_written_over():
     text = terminal.getvalue()
     assert text.count("\n") == 1
     assert text.endswith("\rError: Broken.\n")
+
+
+# --- settings as options ----------------------------------------------------------------------------------------------
+
+
+def _value_for(item):
+    """A value other than the default, and the arguments that ask for it."""
+    flag, choices = f"--{item.name.replace('_', '-')}", item.metadata["choices"]
+    if item.name == "verbose":
+        return True, ["-v"]
+    if isinstance(item.default, bool):
+        return not item.default, [flag if not item.default else f"--no-{flag[2:]}"]
+    if choices:
+        return choices[-1], [flag, choices[-1]]
+    if isinstance(item.default, str):
+        return "somewhere", [flag, "somewhere"]
+    value = type(item.default)(item.metadata["low"] if item.default != item.metadata["low"] else item.default + 1)
+    return value, [flag, str(value)]
+
+
+@pytest.mark.parametrize("item", dataclasses.fields(Settings), ids=lambda item: item.name)
+def test_every_setting_is_an_option_and_in_the_help(item):
+    value, arguments = _value_for(item)
+    assert value != item.default
+    parser = cli._parser()
+    settings = settings_of(parser.parse_args(arguments))
+    assert settings.to_dict() == Settings().to_dict() | {item.name: value}
+    assert arguments[0] in parser.format_help()
+
+
+def test_the_help_begins_with_what_most_people_need_and_groups_the_rest():
+    lines = cli._parser().format_help().splitlines()
+    assert lines[0] == "usage: nextgenface-reconstruct --input PHOTO ... --output FOLDER [option ...]"
+    titles = [line for line in lines if line.startswith("settings: ")]
+    assert titles[:2] == ["settings: model:", "settings: sizes:"]
+    assert lines.index(titles[0]) < 32
+    assert "(512, 128 to 2048)" in "\n".join(lines)
+
+
+def test_an_old_file_is_read_and_what_means_nothing_is_said_once(tmp_path, photo, capsys):
+    config = tmp_path / "optimConfig.ini"
+    config.write_text(NEXTFACE)
+    arguments = ["-i", photo("good"), photo("better"), "-o", str(tmp_path / "out"), "--config", str(config)]
+    assert main(arguments) == OK
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Note: weightLandmarks")]
+    assert notes == ["Note: weightLandmarksLossStep3 has no effect: stage 3 reads the maps and moves no geometry."]
+    logs = [path.read_text("utf-8") for path in (tmp_path / "state").rglob("*.log")]
+    assert ["weightLandmarksLossStep3 has no effect" in text for text in logs] == [True]
+
+
+def test_a_wrong_line_of_an_old_file_ends_with_2_and_names_it(tmp_path, photo, capsys):
+    config = tmp_path / "optimConfig.ini"
+    config.write_text("maxResolution = 256\nmaxResolutoin = 256\n")
+    assert main(["-i", photo("good"), "-o", str(tmp_path / "out"), "--config", str(config)]) == WRONG_USE
+    assert "Line 2 of" in (said := capsys.readouterr().err) and "Did you mean maxResolution" in said
+
+
+def test_old_names_work_with_set_too_and_options_win(photo):
+    parsed = cli._parser().parse_args(
+        ["--set", "textureResolution=2048", "--set", "maxResolution=256", "--fit-size", "300"]
+    )
+    settings = settings_of(parsed)
+    assert (settings.texture_size, settings.fit_size) == (2048, 300)
+
+
+def test_a_file_can_ask_for_every_step_to_be_told(tmp_path, photo, capsys):
+    config = tmp_path / "a.ini"
+    config.write_text("verbose = True\n")
+    assert main(["-i", photo("good"), "-o", str(tmp_path / "out"), "--config", str(config)]) == OK
+    assert "loss 0.05" in capsys.readouterr().err

@@ -68,7 +68,8 @@ def test_the_presets_are_those_that_the_panel_offers():
 def test_the_default_file_shows_every_setting_that_has_a_place_in_it():
     shown = set(presets.read_preset("default"))
     # Paths on somebody's machine, and their consent, have no place in a file that is passed on.
-    assert set(FIELDS) - shown == {"landmark_model_file", "fan_model_folder", "allow_downloads"}
+    hidden = {"landmark_model_file", "face_model_folder", "fan_model_folder", "allow_downloads"}
+    assert set(FIELDS) - shown == hidden
 
 
 @pytest.mark.parametrize(
@@ -82,6 +83,8 @@ def test_the_default_file_shows_every_setting_that_has_a_place_in_it():
         ("landmark_model_file = a#b.task", {"landmark_model_file": "a#b.task"}),
         ("landmark_model_file =", {"landmark_model_file": ""}),
         ("light_weight = 1e-3", {"light_weight": 1e-3}),
+        ("checkpoints = False", {"checkpoints": False}),
+        ("device = 'cuda'", {"device": "cuda"}),
         ("[anything] # a section", {}),
         ("# seed = 4", {}),
         ("", {}),
@@ -94,7 +97,18 @@ def test_a_line_of_a_configuration(tmp_path, line, value):
 
 
 @pytest.mark.parametrize(
-    "line", ["seed", "seed = four", "seed = 4.5", "sead = 4", "seed = -1", "device = 'cpu", "device = 'cpu' gpu", "= 4"]
+    "line",
+    [
+        "seed",
+        "seed = four",
+        "seed = 4.5",
+        "sead = 4",
+        "seed = -1",
+        "device = 'cpu",
+        "device = 'cpu' gpu",
+        "= 4",
+        "checkpoints = 1",
+    ],
 )
 def test_a_wrong_line_is_named_by_its_number(tmp_path, line):
     file = tmp_path / "a.ini"
@@ -109,3 +123,30 @@ def test_a_file_that_is_no_text_or_not_there_is_told(tmp_path):
     for name in ("a.ini", "b.ini"):
         with pytest.raises(SettingsError, match="cannot be read"):
             presets.read_config(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("fit_sise = 512", "Did you mean fit_size"),
+        ("texturResolution = 512", "Did you mean textureResolution"),
+        ("zzz = 1", "The settings are: "),
+    ],
+)
+def test_a_misspelt_name_is_answered_with_the_likely_one(line, remedy):
+    with pytest.raises(SettingsError) as caught:
+        presets.load(None, [line])
+    assert caught.value.remedy.startswith(remedy)
+
+
+@pytest.mark.parametrize(("width", "height"), [(512, 512), (600, 400), (300, 900)])
+def test_a_focal_length_over_the_longer_side_means_the_same_in_photos_of_all_shapes(width, height):
+    np = pytest.importorskip("numpy")
+    from nextgenface.engine.fit.observations import FaceObservation, given_focal_mm
+
+    none = np.zeros((0, 3), np.float32), np.zeros(0, np.float32)
+    millimetres = given_focal_mm(Settings(focal_length_ratio=2.5), width, height)
+    pixels = millimetres * FaceObservation(*none, width, height).pixels_per_35mm
+    assert pixels == pytest.approx(2.5 * max(width, height))
+    assert given_focal_mm(Settings(focal_length_ratio=2.5, focal_length_mm=35.0), width, height) == 35.0
+    assert given_focal_mm(Settings(), width, height) == 0.0

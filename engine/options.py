@@ -1,0 +1,57 @@
+"""A shell option for every setting, made from `Settings`. Standard library only."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from typing import Any
+
+from .setting_groups import setting_groups
+from .settings import Settings
+
+# --verbose is an option of the shell's own and sets it too.
+_OWN = ("verbose",)
+
+
+def add_setting_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--fit-size N`` and so on, in the groups of `setting_groups`; what is not given is None."""
+    for title, items in setting_groups().items():
+        group = parser.add_argument_group(f"settings: {title.lower()}")
+        for item in items:
+            if item.name not in _OWN:
+                _add(group, item)
+
+
+def given_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """The settings that options were given for."""
+    named = {item.name: getattr(options, item.name, None) for item in dataclasses.fields(Settings)}
+    given = {name: value for name, value in named.items() if value is not None and name not in _OWN}
+    return given | ({"verbose": True} if getattr(options, "verbose", False) else {})
+
+
+def _add(group: argparse._ArgumentGroup, item: dataclasses.Field[Any]) -> None:
+    flag, text = f"--{item.name.replace('_', '-')}", _help(item)
+    kind = type(item.default)
+    if kind is bool:
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=text)
+    elif item.metadata["choices"]:
+        group.add_argument(flag, choices=item.metadata["choices"], help=text)
+    else:
+        metavar = {int: "N", float: "X"}.get(kind, "PATH")
+        group.add_argument(flag, type=kind, metavar=metavar, help=text)
+
+
+def _help(item: dataclasses.Field[Any]) -> str:
+    """What a setting does, its limits and its default."""
+    doc, low, high = (item.metadata[name] for name in ("doc", "low", "high"))
+    text = doc[:1].lower() + doc[1:] if not doc[:2].isupper() else doc
+    limits = f", {_short(low)} to {_short(high)}" if low is not None and high is not None else ""
+    default = _short(item.default)
+    return f"{text} ({default}{limits})".replace("%", "%%") if default != "" else text.replace("%", "%%")
+
+
+def _short(value: Any) -> str:
+    """A value as a configuration file has it, without needless digits."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
