@@ -371,7 +371,7 @@ def test_the_help_begins_with_what_most_people_need_and_groups_the_rest():
     lines = cli._parser().format_help().splitlines()
     assert lines[0] == "usage: nextgenface-reconstruct --input PHOTO ... --output FOLDER [option ...]"
     titles = [line for line in lines if line.startswith("settings: ")]
-    assert titles[:2] == ["settings: model:", "settings: sizes:"]
+    assert titles[:3] == ["settings: model:", "settings: landmarks:", "settings: sizes:"]
     assert lines.index(titles[0]) < 32
     assert "(512, 128 to 2048)" in "\n".join(lines)
 
