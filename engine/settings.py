@@ -28,7 +28,11 @@ def _setting(
 class Settings:
     """Settings of one reconstruction. Lengths are in pixels of the fit unless said otherwise; weights have no unit."""
 
-    face_model: str = _setting("bundled", "Face model that the head is fitted with", choices=("bundled",))
+    face_model: str = _setting(
+        "bundled", "Face model that the head is fitted with", choices=("bundled", "bfm2017", "ict")
+    )
+    face_model_folder: str = _setting("", "Folder of the face model's files, for models that do not come along")
+    trim_modes: bool = _setting(False, "Fit with the first modes of the Basel model only, which is faster and smoother")
     landmark_detector: str = _setting("mediapipe", "What finds the points of the face", choices=("mediapipe",))
     landmark_model_file: str = _setting(
         "", "A face_landmarker.task file for MediaPipe builds that bring no model; empty: the bundled models"

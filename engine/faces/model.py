@@ -32,6 +32,21 @@ class LandmarkEmbedding:
 
 
 @dataclass(frozen=True)
+class AlbedoBasis:
+    """A face model's own statistical skin: linear Rec. 709 albedo per vertex, by coefficients with a standard normal prior.
+
+    Attributes:
+        diffuse_mean: (V, 3). diffuse_basis: (A, V, 3) per standard deviation.
+        specular_mean: (V,), of the specular albedo's luminance. specular_basis: (A, V); the same coefficients drive it.
+    """
+
+    diffuse_mean: FloatArray
+    diffuse_basis: FloatArray
+    specular_mean: FloatArray
+    specular_basis: FloatArray
+
+
+@dataclass(frozen=True)
 class FaceModel:
     """A linear face model: ``vertices = mean + identity . identity_basis + expression . expression_basis``.
 
@@ -59,6 +74,7 @@ class FaceModel:
             "brows", "beard", "eye_sockets", "eyelids", "ears", "neck", "scalp", "forehead", ...
         landmarks: detector's name -> embedding.
         original_index: (V,) int32, vertex number in the source's mesh.
+        albedo: statistical skin of the model's own, where it has one; else `skin_colour` makes it from pigments.
     """
 
     name: str
@@ -82,6 +98,7 @@ class FaceModel:
     landmarks: dict[str, LandmarkEmbedding]
     original_index: IntArray
     provenance: str = field(default="", repr=False)
+    albedo: AlbedoBasis | None = None
 
     @property
     def vertex_count(self) -> int:

@@ -30,7 +30,7 @@ def reconstruct(photos: list[Path], output: Path, settings: Settings, reporter: 
         reporter.progress("start", 0, 1)
         with clock.stage("start"):
             variant = activate(settings.device)
-            model = load_model(settings.face_model)
+            model = load_model(settings.face_model, settings)
         with clock.stage("photos"):
             prepared = []
             for number, photo in enumerate(photos):
