@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int32]
 
-# Indices of `FaceModel.face_part`; a model may lack some.
-PART_NAMES = ("skin", "mouth", "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue")
+# Indices of `FaceModel.face_part`; a model may lack some. Lashes are in no triangle: light is not traced to them.
+PART_NAMES = ("skin", "mouth", "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue", "lashes")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class FaceModel:
         name: the name by which it is chosen.
         mean: (V, 3) float32, mm.
         quads: (F, 4) int32 polygons; a triangle repeats -1 in its last column.
-        triangles: (T, 3) int32, the polygons split; counter-clockwise seen from outside.
+        triangles: (T, 3) int32, the polygons split, those of lashes left out; counter-clockwise seen from outside.
         triangle_face: (T,) int32, the polygon each triangle comes from.
         uv_face: (F, 4, 2) float32 in [0, 1], v upwards: the layout for faces, per polygon corner.
         uv_original: (F, 4, 2) float32: the source's own layout.
