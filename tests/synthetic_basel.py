@@ -63,7 +63,9 @@ def small(rows=31, columns=29, modes=(5, 4, 3), seed=0):
     mean = np.stack([70 * np.sin(u) * np.cos(v), 100 * np.sin(v), 80 * np.cos(u) * np.cos(v)], -1).reshape(-1, 3)
     mean[:, 2] += 25 * np.exp(-(u.ravel() ** 2) / 0.02 - v.ravel() ** 2 / 0.05)
     triangles = sheet(rows, columns)
-    shape, expression, albedo = (np.stack([wave(mean, rng, size) for _ in range(n)]) for n, size in zip(modes, (4, 6, 0.02)))
+    shape, expression, albedo = (
+        np.stack([wave(mean, rng, size) for _ in range(n)]) for n, size in zip(modes, (4, 6, 0.02), strict=True)
+    )
     skin = np.tile([0.45, 0.3, 0.22], (len(mean), 1))
     return Synthetic(
         Pca.of(mean, shape),

@@ -18,7 +18,7 @@ def write(folder, identities=100):
     quads, uv = head.quads[order], head.uv_face[order]
     lash, lash_uv = _lash(head)
     # Cards of lashes, and a shell before the eye that nobody may see.
-    vertices = np.concatenate([head.mean, lash, lash + (0, 0, 30)]).astype(np.float64)
+    vertices = np.concatenate([head.mean, lash, lash + np.array([0, 0, 30])]).astype(np.float64)
     count = head.vertex_count
     shells, cards = [[count + 4, count + 5, count + 6, count + 7]], [[count, count + 1, count + 2, count + 3]]
     quads = np.concatenate([quads, shells, cards, cards])

@@ -81,7 +81,9 @@ def read_files(shape_file: Path, albedo_file: Path, most_modes: int | None = Non
     diffuse = _read_group(albedo_file, "diffuseAlbedo/model", most_modes, count)
     specular = _read_group(albedo_file, "specularAlbedo/model", most_modes, count)
     if len(diffuse.modes) != len(specular.modes):
-        raise _wrong(albedo_file, "as many specular as diffuse modes", f"{len(specular.modes)} and {len(diffuse.modes)}")
+        raise _wrong(
+            albedo_file, "as many specular as diffuse modes", f"{len(specular.modes)} and {len(diffuse.modes)}"
+        )
     _check_size(shape_file, shape)
     return BaselArrays(shape, expression, _triangles(shape_file, cells, count), diffuse, specular)
 
@@ -91,7 +93,9 @@ def _read_group(path: Path, group: str, most_modes: int | None, count: int | Non
     mean = _read(path, f"{group}/mean").reshape(-1)
     size = 3 * count if count is not None else len(mean)
     if len(mean) != size or not len(mean) or len(mean) % 3:
-        raise _wrong(path, f"{group}/mean with 3 numbers for each of the {count or 'V'} vertices", f"{len(mean)} numbers")
+        raise _wrong(
+            path, f"{group}/mean with 3 numbers for each of the {count or 'V'} vertices", f"{len(mean)} numbers"
+        )
     variance = _read(path, f"{group}/pcaVariance").reshape(-1)
     if not (variance >= 0.0).all():
         raise _wrong(path, f"{group}/pcaVariance without negative numbers", "some")
@@ -125,7 +129,9 @@ def _read(path: Path, name: str, columns: int | None = None) -> NDArray[Any]:
 def _triangles(path: Path, cells: NDArray[Any], count: int) -> NDArray[np.int32]:
     """(T, 3) of ``shape/representer/cells`` (3, T)."""
     if cells.ndim != 2 or cells.shape[0] != 3 or cells.dtype.kind not in "iu":
-        raise _wrong(path, "shape/representer/cells of the shape (3, T), whole numbers", f"{cells.shape}, {cells.dtype}")
+        raise _wrong(
+            path, "shape/representer/cells of the shape (3, T), whole numbers", f"{cells.shape}, {cells.dtype}"
+        )
     if cells.min() < 0 or cells.max() >= count:
         raise _wrong(path, f"cells of the vertices 0 to {count - 1}", f"{cells.min()} to {cells.max()}")
     return np.ascontiguousarray(cells.T, np.int32)

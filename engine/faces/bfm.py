@@ -45,7 +45,9 @@ def load(settings: Settings) -> FaceModel:
 
 @lru_cache(maxsize=1)
 def _load(shape_file: Path, albedo_file: Path, mark: str, settings: Settings) -> FaceModel:
-    return make_model(read_files(shape_file, albedo_file, TRIMMED_MODES if settings.trim_modes else None), mark, settings)
+    return make_model(
+        read_files(shape_file, albedo_file, TRIMMED_MODES if settings.trim_modes else None), mark, settings
+    )
 
 
 def make_model(arrays: BaselArrays, mark: str, settings: Settings) -> FaceModel:

@@ -63,7 +63,7 @@ def _write(path: Path, arrays: Arrays) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(suffix=".npz", dir=path.parent)
         with os.fdopen(descriptor, "wb") as stream:
-            np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+            np.savez_compressed(stream, **arrays)
         Path(temporary).replace(path)
     except OSError as error:
         _log.warning("%s cannot be kept: %s", path, error)

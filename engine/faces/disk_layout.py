@@ -143,14 +143,14 @@ def _least_stretched(vertices: FloatArray, triangles: IntArray, layout: FloatArr
         if not whole < least or folded(layout, triangles).any():
             break
         best, least = layout, whole
-        at_vertex = np.sqrt(_averaged(stretch**2 * area, triangles, len(vertices)) / _averaged(area, triangles, len(vertices)))
-        weight = weight / at_vertex[second]
+        weight = weight / _at_vertices(stretch, area, triangles, len(vertices))[second]
     return best
 
 
-def _averaged(values: FloatArray, triangles: IntArray, count: int) -> FloatArray:
-    """(V,) sums of the triangles' values (T,) at each vertex."""
-    return np.bincount(triangles.ravel(), np.repeat(values, 3), count)
+def _at_vertices(stretch: FloatArray, area: FloatArray, triangles: IntArray, count: int) -> FloatArray:
+    """(V,) root mean square of the stretch (T,) of the triangles at each vertex, by their area; 1 without any."""
+    total, mass = (np.bincount(triangles.ravel(), np.repeat(v, 3), count) for v in (stretch**2 * area, area))
+    return np.asarray(np.sqrt(np.where(mass > 0.0, total / np.where(mass > 0.0, mass, 1.0), 1.0)))
 
 
 def _areas_3d(vertices: FloatArray, triangles: IntArray) -> FloatArray:

@@ -20,7 +20,7 @@ from .surface import FLIP, closest_places
 from .topology import vertex_normals
 
 FloatArray = NDArray[np.float64]
-Detect = Callable[[NDArray[np.uint8]], NDArray[np.floating] | None]
+Detect = Callable[[NDArray[np.uint8]], NDArray[np.float32] | None]
 
 # MediaPipe's points of the face's outline, which slide with the view (canonical_face_model.obj).
 POINTS = 468
@@ -58,7 +58,9 @@ def embed_points(
     Raises:
         FaceModelError: the detector finds no face in most of the renders.
     """
-    found = [places for view in VIEWS if (places := _observed(mean, triangles, colour, detect, view, height_mm)) is not None]
+    found = [
+        places for view in VIEWS if (places := _observed(mean, triangles, colour, detect, view, height_mm)) is not None
+    ]
     if len(found) < len(VIEWS) // 2:
         raise FaceModelError(
             f"A face was found in only {len(found)} of {len(VIEWS)} renders of the face model's mean.",
@@ -147,4 +149,3 @@ def _symmetric(points: FloatArray) -> FloatArray:
     if not (partner[partner] == np.arange(len(partner))).all():
         return points
     return np.asarray((points + points[partner] * FLIP) / 2.0)
-

@@ -30,6 +30,8 @@ FOUND = ("triangle", "barycentric", "contour")
 SKIN, LIPS, HAIR = (0.45, 0.26, 0.18), (0.33, 0.11, 0.10), (0.035, 0.025, 0.02)
 SCLERA, IRIS, PUPIL, INNER = (0.65, 0.6, 0.58), (0.09, 0.05, 0.03), (0.01, 0.01, 0.01), (0.25, 0.07, 0.06)
 IRIS_MM, PUPIL_MM = 6.0, 2.3
+# Height of the face that the detector is shown; a head with its neck would be small in the picture.
+SHOWN_MM = 200.0
 # Shapes that ARKit has for both sides at once.
 BOTH_SIDES = ("browInnerUp", "cheekPuff")
 
@@ -134,16 +136,17 @@ def _with_points(model: FaceModel, embedding: LandmarkEmbedding) -> FaceModel:
 
 
 def _embed(model: FaceModel, settings: Settings) -> LandmarkEmbedding:
-    """Found twice: lips and brows can only be painted once the points of a face without them are known."""
+    """Found twice: lips, brows and hair can only be painted once the points of a face without them are known."""
     skin = model.face_part[model.triangle_face] == 0
-    first = embed_mediapipe(model.mean, model.triangles, skin, _painted(model), settings)
-    return embed_mediapipe(model.mean, model.triangles, skin, _painted(_with_points(model, first)), settings)
+    first = embed_mediapipe(model.mean, model.triangles, skin, _painted(model), settings, SHOWN_MM)
+    painted = _painted(_with_points(model, first))
+    return embed_mediapipe(model.mean, model.triangles, skin, painted, settings, SHOWN_MM)
 
 
 def _painted(model: FaceModel) -> NDArray[np.float64]:
     """(V, 3) linear colours that make the head a face to a detector."""
     colour = np.tile(np.array(SKIN), (model.vertex_count, 1))
-    for name, tone in (("lips", LIPS), ("brows", HAIR)):
+    for name, tone in (("lips", LIPS), ("brows", HAIR), ("scalp", HAIR)):
         if name in model.regions:
             mask = model.regions[name][:, None].astype(np.float64)
             colour = colour * (1.0 - mask) + np.array(tone) * mask

@@ -122,8 +122,9 @@ def read_obj(path: Path) -> Obj:
     except (ValueError, IndexError) as error:
         raise _wrong(path, "polygons of 3 or 4 corners 'vertex/uv'", "others") from error
     both = np.array(faces, np.int32).reshape(-1, 4, 2) - 1
-    real = both[:, :, 0] >= 0
-    if not len(both) or (both[real] < 0).any() or (both[real].max(0) >= (len(vertices), len(uv))).any():
+    # Only a triangle's fourth corner may be none.
+    known = len(both) and (both[:, :3] >= 0).all() and (both[:, 3] >= -1).all() and (np.diff(both[:, 3] < 0) == 0).all()
+    if not known or (both.max((0, 1)) >= (len(vertices), len(uv))).any():
         raise _wrong(path, "polygons of its own vertices and UVs", "others")
     return Obj(vertices, uv, both[:, :, 0], both[:, :, 1])
 

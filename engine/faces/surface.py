@@ -58,7 +58,7 @@ def closest_weights(points: NDArray[Any], corners: FloatArray) -> FloatArray:
     edges = np.stack([_edge_weights(points[outside], corners[outside], first) for first in range(3)])
     gaps = np.einsum("enc,ncx->enx", edges, corners[outside]) - points[outside]
     weights[outside] = edges[np.linalg.norm(gaps, axis=2).argmin(0), np.arange(len(outside))]
-    return weights
+    return np.asarray(weights)
 
 
 def mirror_places(vertices: NDArray[Any], triangles: NDArray[Any]) -> tuple[IntArray, FloatArray]:

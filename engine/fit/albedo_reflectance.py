@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..faces.model import AlbedoBasis, FaceModel
-from ..faces.skin_gloss import SpecularPrior, specular_prior
+from ..faces.skin_gloss import specular_prior
 from .lighting import METER_POWER, TYPICAL_ALBEDO, TYPICAL_EXPOSURE
 from .reflectance import CAST_SPREAD, GLOSS_WEIGHT, ROUGHNESS_RANGE, SPECULAR_RANGE, Reflectance, luminance
 
@@ -66,7 +66,8 @@ class AlbedoSkin:
         """(A,) the most likely coefficients of a face whose mean albedo is ``albedo`` (3,), give or take `GUESS_SPREAD`."""
         modes = torch.einsum("v,avc->ca", self.face, self.diffuse.view(len(self.diffuse), -1, 3))
         away = albedo - (self.face[:, None] * self.mean).sum(0)
-        return modes.T @ torch.linalg.solve(modes @ modes.T + GUESS_SPREAD**2 * torch.eye(3), away)
+        pull: Tensor = torch.linalg.solve(modes @ modes.T + GUESS_SPREAD**2 * torch.eye(3), away)
+        return modes.T @ pull
 
 
 @dataclass
@@ -95,8 +96,12 @@ class AlbedoReflectance(Reflectance):
 
     def surface(self) -> Tensor:
         """(V, 2) specular IOR level and roughness."""
-        level, roughness = (torch.from_numpy(v.astype(np.float32)) for v in (self.layer.level_mean, self.layer.roughness_mean))
-        by_level, by_roughness = (torch.from_numpy(v.astype(np.float32)) for v in (self.layer.level_sd, self.layer.roughness_sd))
+        level, roughness = (
+            torch.from_numpy(v.astype(np.float32)) for v in (self.layer.level_mean, self.layer.roughness_mean)
+        )
+        by_level, by_roughness = (
+            torch.from_numpy(v.astype(np.float32)) for v in (self.layer.level_sd, self.layer.roughness_sd)
+        )
         level = (level + self.gloss[0] * by_level) * self.skin.gloss_factor(self.colour)
         roughness = roughness + self.gloss[1] * by_roughness
         return torch.stack([level.clamp(*SPECULAR_RANGE), roughness.clamp(*ROUGHNESS_RANGE)], 1)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..faces.model import FaceModel
+from ..faces.model import PART_NAMES, FaceModel
 from ..render.geometry import TracedScene
 from ..render.transfer import camera_visibility
 from ..reporter import Reporter
@@ -80,6 +80,7 @@ class MapView:
     def __post_init__(self) -> None:
         self.vertices = self.found.vertices
         self.scene = TracedScene(self.vertices, self.model.triangles)
+        self.has_eyes = bool(np.isin(self.model.face_part, [PART_NAMES.index(side) for side in SIDES]).any())
         head = DifferentiableHead(self.model)
         self.normals = head.vertex_normals(torch.from_numpy(self.vertices)).numpy()
 
@@ -99,6 +100,9 @@ class MapView:
         trust = sample_image(torch.from_numpy(masks), pixel).numpy()
         is_eye = atlas.is_part(SIDES[0]) | atlas.is_part(SIDES[1])
         skin = trust[:, 0] * atlas.sample(self.trust[:, :, None])[:, 0]
+        if not self.has_eyes:
+            # Its eyes are painted on the skin, so they are read from the photo as skin is.
+            skin = np.maximum(skin, trust[:, 1])
         trusted = np.where(is_eye, trust[:, 1], np.where(atlas.is_part("skin"), skin, 0.0))
         ramp = np.clip((cosine - LEAST_COSINE) / (FULL_COSINE - LEAST_COSINE), 0.0, 1.0)
         return SeenAtlas(atlas, colour, (visible * ramp * trusted).astype(np.float32), cosine.astype(np.float32))

@@ -105,5 +105,5 @@ def _skins(head, seed):
 
 def _modes(offsets, count):
     """(count, V, 3) principal components of (N, V, 3), each of one standard deviation."""
-    u, s, vt = np.linalg.svd(offsets.reshape(len(offsets), -1), full_matrices=False)
+    _, s, vt = np.linalg.svd(offsets.reshape(len(offsets), -1), full_matrices=False)
     return (s[:count, None] / np.sqrt(len(offsets)) * vt[:count]).reshape(count, *offsets.shape[1:])
