@@ -48,8 +48,8 @@ def test_what_stands_out_is_not_squeezed(face):
         return np.linalg.norm(np.cross(b - a, c - a), axis=1)
 
     density = area(layout) / area(mean)
-    # A harmonic map alone leaves the least dense hundredth below 0.15 of the median here.
-    assert np.quantile(density, 0.01) / np.median(density) > 0.2
+    # Mean value coordinates alone leave the least dense hundredth at 0.32 of the median, stretch minimised at 0.83.
+    assert np.quantile(density, 0.01) / np.median(density) > 0.6
 
 
 def test_holes_are_spanned(face):
