@@ -14,7 +14,8 @@ SMALLEST_MOVE = 1e-6
 
 
 def add_shape_keys(instance: bpy.types.Object, data: HeadData, photos: list[PhotoResult], only_moving: bool) -> None:
-    """Give ``instance`` its Basis, one key per photo, the expressions (0 to 1) and the sliders (-1 to 1).
+    """Give ``instance`` its Basis, one key per photo, the expressions (0 to 1, or -1 to 1) and the sliders
+    (-1 to 1).
 
     The first photo's key is on, so that the head is as in that photo. ``only_moving`` leaves out keys without effect.
     """
@@ -22,8 +23,10 @@ def add_shape_keys(instance: bpy.types.Object, data: HeadData, photos: list[Phot
     for number, photo in enumerate(photos):
         delta = photo_expression(data, photo)
         _add_key(instance, data, photo_key_name(photo), delta, only_moving, value=1.0 if number == 0 else 0.0)
+    # The modes of a statistical model go both ways; blendshapes never have a negative weight.
+    both_ways = any(weight < 0.0 for photo in photos for weight in photo.expression.values())
     for name, delta in data.expressions.items():
-        _add_key(instance, data, name, delta, only_moving)
+        _add_key(instance, data, name, delta, only_moving, low=-1.0 if both_ways else 0.0)
     for name, delta in data.sliders.items():
         _add_key(instance, data, name, delta, only_moving, low=-1.0)
 

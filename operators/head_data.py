@@ -16,6 +16,8 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int32]
 
 EYE_PARTS = ("eye_left", "eye_right")
+# Cards for pictures of lashes, of which there are none: they would be bars before the eyes.
+LEFT_OUT = ("lashes",)
 METRES_PER_MM = 0.001
 
 
@@ -115,9 +117,11 @@ def _check(head: HeadFile, name: str) -> None:
 
 
 def take_parts(head: HeadFile, eyes: bool) -> HeadData | None:
-    """The eyeballs (``eyes``) or all the rest; vertices keep their order. None where there is nothing of it."""
-    eye_parts = [index for index, name in enumerate(head.part_names) if name in EYE_PARTS]
-    faces = np.isin(head.face_part, eye_parts) == eyes
+    """The eyeballs (``eyes``) or all the rest but lashes; vertices keep their order. None where there is nothing of it."""
+    eye_parts, left_out = (
+        [index for index, name in enumerate(head.part_names) if name in names] for names in (EYE_PARTS, LEFT_OUT)
+    )
+    faces = (np.isin(head.face_part, eye_parts) == eyes) & ~np.isin(head.face_part, left_out)
     if not faces.any():
         return None
     quads = head.quads[faces]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int32]
 
-# Indices of `FaceModel.face_part`; a model may lack some.
-PART_NAMES = ("skin", "mouth", "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue")
+# Indices of `FaceModel.face_part`; a model may lack some. Lashes are in no triangle: light is not traced to them.
+PART_NAMES = ("skin", "mouth", "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue", "lashes")
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,21 @@ class LandmarkEmbedding:
 
 
 @dataclass(frozen=True)
+class AlbedoBasis:
+    """A face model's own statistical skin: linear Rec. 709 albedo per vertex, by coefficients with a standard normal prior.
+
+    Attributes:
+        diffuse_mean: (V, 3). diffuse_basis: (A, V, 3) per standard deviation.
+        specular_mean: (V,), of the specular albedo's luminance. specular_basis: (A, V); the same coefficients drive it.
+    """
+
+    diffuse_mean: FloatArray
+    diffuse_basis: FloatArray
+    specular_mean: FloatArray
+    specular_basis: FloatArray
+
+
+@dataclass(frozen=True)
 class FaceModel:
     """A linear face model: ``vertices = mean + identity . identity_basis + expression . expression_basis``.
 
@@ -42,7 +57,7 @@ class FaceModel:
         name: the name by which it is chosen.
         mean: (V, 3) float32, mm.
         quads: (F, 4) int32 polygons; a triangle repeats -1 in its last column.
-        triangles: (T, 3) int32, the polygons split; counter-clockwise seen from outside.
+        triangles: (T, 3) int32, the polygons split, those of lashes left out; counter-clockwise seen from outside.
         triangle_face: (T,) int32, the polygon each triangle comes from.
         uv_face: (F, 4, 2) float32 in [0, 1], v upwards: the layout for faces, per polygon corner.
         uv_original: (F, 4, 2) float32: the source's own layout.
@@ -59,6 +74,7 @@ class FaceModel:
             "brows", "beard", "eye_sockets", "eyelids", "ears", "neck", "scalp", "forehead", ...
         landmarks: detector's name -> embedding.
         original_index: (V,) int32, vertex number in the source's mesh.
+        albedo: statistical skin of the model's own, where it has one; else `skin_colour` makes it from pigments.
     """
 
     name: str
@@ -82,6 +98,7 @@ class FaceModel:
     landmarks: dict[str, LandmarkEmbedding]
     original_index: IntArray
     provenance: str = field(default="", repr=False)
+    albedo: AlbedoBasis | None = None
 
     @property
     def vertex_count(self) -> int:

@@ -150,6 +150,10 @@ class SkinColour:
         depth = self._hair_prior[:, 0] * torch.exp(self._hair_prior[:, 1] * by_hair)
         return melanin, haemoglobin, depth @ self._hair_maps
 
+    def hair_depth(self, coefficients: Tensor) -> Tensor:
+        """(V,) optical depth of the hair."""
+        return self.pigments(coefficients)[2]
+
     def albedo(self, coefficients: Tensor) -> Tensor:
         """(V, 3) linear Rec. 709 diffuse albedo in [0, 1] for (count,) ``coefficients``; differentiable.
 

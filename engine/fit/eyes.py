@@ -12,6 +12,8 @@ from ..scene.camera import Camera
 
 # Mean visible iris diameter of adults, mm (Caroline and Andre 2002, corneal diameters: 11.7 mm horizontally).
 IRIS_RADIUS_MM = 5.85
+# Half the usual 24 mm from front to back.
+USUAL_RADIUS_MM = 12.0
 PUPIL_SHARE = 0.36
 PUPIL_ALBEDO = 0.01
 TYPICAL_IRIS = (0.075, 0.045, 0.028)
@@ -62,9 +64,11 @@ def find_eyeball(
     iris.
 
     ``irises`` (2, 2) are the pixels of both irises' centres in any order; an iris that lies off the ball leaves the
-    gaze straight ahead.
+    gaze straight ahead. A model without eyeballs gets one at the origin, which has no texels to be painted.
     """
     polygons = model.quads[model.face_part == PART_NAMES.index(side)]
+    if not len(polygons):
+        return Eyeball(np.zeros(3), USUAL_RADIUS_MM, np.array([0.0, 0.0, 1.0]))
     centre, radius = fit_sphere(vertices[np.unique(polygons[polygons >= 0])])
     seen = camera.project(centre[None])[0]
     iris = irises[np.argmin(np.linalg.norm(irises - seen, axis=1))]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..faces.model import FaceModel
+from ..faces.model import PART_NAMES, FaceModel
 from ..render.geometry import TracedScene
 from ..render.transfer import camera_visibility
 from ..reporter import Reporter
@@ -82,6 +82,7 @@ class MapView:
     def __post_init__(self) -> None:
         self.vertices = self.found.vertices
         self.scene = TracedScene(self.vertices, self.model.triangles)
+        self.has_eyes = bool(np.isin(self.model.face_part, [PART_NAMES.index(side) for side in SIDES]).any())
         head = DifferentiableHead(self.model)
         self.normals = head.vertex_normals(torch.from_numpy(self.vertices)).numpy()
 
@@ -100,6 +101,9 @@ class MapView:
         teeth = np.zeros_like(self.eyes) if self.teeth is None else self.teeth
         trust = sample_image(torch.from_numpy(np.stack([self.detail.weight, self.eyes, teeth], 2)), pixel).numpy()
         skin = trust[:, 0] * atlas.sample(self.trust[:, :, None])[:, 0]
+        if not self.has_eyes:
+            # Its eyes are painted on the skin, so they are read from the photo as skin is.
+            skin = np.maximum(skin, trust[:, 1])
         choices = [(("skin",), skin), (SIDES, trust[:, 1]), (ROWS, trust[:, 2])]
         trusted = np.select([_of_any(atlas, parts) for parts, _ in choices], [share for _, share in choices], 0.0)
         ramp = np.clip((cosine - LEAST_COSINE) / (FULL_COSINE - LEAST_COSINE), 0.0, 1.0)

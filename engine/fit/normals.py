@@ -275,7 +275,7 @@ def _bareness(view: MapView, atlas: Atlas) -> FloatImage:
     """(S, S) in [0, 1]: less where stage 2 found hair, which is dark without being deep."""
     reflectance = view.found.reflectance
     with torch.no_grad():
-        depth = reflectance.skin.pigments(reflectance.colour)[2].numpy()[:, None]
+        depth = reflectance.hair_depth().numpy()[:, None]
     return atlas.image(1.0 / (1.0 + (atlas.interpolate(view.model, depth) / HAIR_DEPTH) ** 2))[:, :, 0]
 
 

@@ -154,7 +154,7 @@ class PhotoRun:
         weights = {
             name: float(weight)
             for name, weight in zip(self.model.expression_names, second.expression, strict=True)
-            if weight > 1e-4
+            if abs(weight) > 1e-4
         }
         weights |= second.teeth.weights
         return PhotoData(

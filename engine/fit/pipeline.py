@@ -44,7 +44,7 @@ def reconstruct(
         reporter.progress("start", 0, 1)
         with clock.stage("start"):
             variant = activate(settings.device)
-            model = load_model(settings.face_model)
+            model = load_model(settings.face_model, settings)
         with clock.stage("photos"):
             prepared = []
             for number, photo in enumerate(photos):

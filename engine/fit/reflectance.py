@@ -20,6 +20,7 @@ from torch import Tensor
 from ..faces.model import FaceModel
 from ..faces.skin_colour import SkinColour, tone_of_ita
 from ..faces.skin_gloss import SpecularPrior, specular_prior
+from ..faces.skin_model import SkinModel
 from ..faces.skin_optics import ita_degrees
 from .lighting import (
     METER_POWER,
@@ -74,7 +75,7 @@ class Reflectance:
             way.
     """
 
-    skin: SkinColour
+    skin: SkinModel
     layer: SpecularPrior
     colour: Tensor
     gloss: Tensor = field(default_factory=lambda: torch.zeros(2))
@@ -83,6 +84,11 @@ class Reflectance:
     @classmethod
     def average(cls, model: FaceModel) -> Reflectance:
         """The prior's middle for ``model``."""
+        if model.albedo is not None:
+            # It derives from this class.
+            from .albedo_reflectance import AlbedoReflectance
+
+            return AlbedoReflectance.of(model, model.albedo)
         skin = SkinColour(model)
         return cls(skin, specular_prior(model), skin.mean())
 
@@ -110,6 +116,10 @@ class Reflectance:
         red, blue = (CAST_SPREAD * self.cast).unbind()
         green = -(0.2126 * red + 0.0722 * blue) / 0.7152
         return (self.skin.albedo(self.colour) * torch.exp(torch.stack([red, green, blue]))).clamp(max=0.95)
+
+    def hair_depth(self) -> Tensor:
+        """(V,) optical depth of the hair on the skin."""
+        return self.skin.hair_depth(self.colour)
 
     def moderate(self) -> Reflectance:
         """The same with no region far from the others: what to paint where the photo shows nothing.

@@ -21,6 +21,7 @@ from ..results.png import write_png
 from ..results.writing import ResultFolder
 from ..scene.camera import Camera
 from ..scene.colour import srgb_to_linear
+from ..settings import Settings
 from .debug import FOLDER, frames_in
 from .maps import FinishedMaps
 from .preview import over
@@ -158,7 +159,7 @@ class Replay:
 
 
 def _model(checkpoint: Checkpoint) -> FaceModel:
-    model = load_model(checkpoint.face_model)
+    model = load_model(checkpoint.face_model, Settings.from_dict(checkpoint.settings))
     if fingerprint(model) != checkpoint.fingerprint:
         raise CheckpointError(
             f"The checkpoint was made with another version of the face model '{checkpoint.face_model}'.",

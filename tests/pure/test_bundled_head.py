@@ -67,7 +67,8 @@ def test_arrays_agree_in_shape_and_kind(head):
 
 def test_every_vertex_is_used_and_every_part_is_there(head):
     assert (np.unique(head.quads) == np.arange(head.vertex_count)).all()
-    assert set(head.face_part.tolist()) == set(range(len(PART_NAMES)))
+    # Lashes are only known of other models.
+    assert set(head.face_part.tolist()) == {n for n, name in enumerate(PART_NAMES) if name != "lashes"}
     assert head.mean[part(head, "eye_left"), 0].min() > 0 > head.mean[part(head, "eye_right"), 0].max()
     assert head.mean[part(head, "teeth_upper"), 1].mean() > head.mean[part(head, "teeth_lower"), 1].mean()
 
