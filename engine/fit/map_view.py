@@ -32,6 +32,8 @@ FloatImage = NDArray[np.float32]
 # Shading is smooth, so it is traced for fewer texels than the maps have.
 SHADING_SIZE = 512
 LEAST_COSINE, FULL_COSINE = 0.15, 0.4
+# Share of the bundled head's map that its face takes: what is known of the sizes of hair and spots in maps is known of it.
+FACE_SHARE = 0.443
 
 
 @dataclass
@@ -124,7 +126,8 @@ class MapView:
             pixel = torch.from_numpy(self.detail.camera.project(atlas.interpolate(self.model, self.vertices))).float()
             seen = sample_image(torch.from_numpy(self.brows[:, :, None]), pixel).numpy()
             regions["brows"] = np.maximum(regions["brows"], atlas.image(seen)[:, :, 0])
-        self.trust = skin_trust(texels, regions)
+        face = atlas.interpolate(self.model, self.model.regions["face"][:, None]).sum() / texels.size**2
+        self.trust = skin_trust(texels, regions, texels.size * float(np.sqrt(face / FACE_SHARE)))
 
     def shade(self) -> Lit:
         """Shading of `SHADING_SIZE` squared texels, row by row: traced where the camera sees them, continued elsewhere."""

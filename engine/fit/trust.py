@@ -51,35 +51,37 @@ NOISE = 0.002
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
-def skin_trust(texels: Texels, regions: Mapping[str, FloatImage]) -> FloatImage:
+def skin_trust(texels: Texels, regions: Mapping[str, FloatImage], side: float | None = None) -> FloatImage:
     """(S, S) in [0, 1]: 0 where the photo shows something that lies before the skin; 1 elsewhere and where it shows
     nothing.
 
-    ``regions`` are the model's soft masks (S, S) of `REGIONS`.
+    ``regions`` are the model's soft masks (S, S) of `REGIONS`. ``side`` is what this module's shares of the map's side are of,
+    texels: S in a map that shows a face as large as the bundled head's does.
     """
+    side = side or float(texels.size)
     seen = texels.weight.numpy() > 0.0
     if not seen.any():
         return np.ones(seen.shape, np.float32)
-    away = deviations(texels, regions)
+    away = deviations(texels, regions, side)
     sure, doubtful = (away > SURE) & seen, (away > DOUBTFUL) & seen
-    covered = _grown_into(_larger_than_spots(sure, doubtful), doubtful)
-    edge = max(1.0, EDGE * texels.size)
+    covered = _grown_into(_larger_than_spots(sure, doubtful, SPOT * side), doubtful, REACH * side)
+    edge = max(1.0, EDGE * side)
     covered = cv2.dilate(covered.astype(np.uint8), _disc(edge)).astype(np.float32)
     return np.asarray(1.0 - np.clip(2.0 * cv2.GaussianBlur(covered, (0, 0), edge), 0.0, 1.0), np.float32)
 
 
-def deviations(texels: Texels, regions: Mapping[str, FloatImage]) -> FloatImage:
+def deviations(texels: Texels, regions: Mapping[str, FloatImage], side: float) -> FloatImage:
     """(S, S) standardised distance of what the photo shows from stage 2's skin and light; 0 where it shows nothing."""
     weight = texels.weight.numpy()
     expected = _expected(texels)
-    difference = smooth(_log_ratio(texels, expected), weight, max(0.5, NOISE * texels.size))
+    difference = smooth(_log_ratio(texels, expected), weight, max(0.5, NOISE * side))
     luminance = difference @ _LUMINANCE
     tint = np.stack([difference[:, :, 0] - difference[:, :, 1], difference[:, :, 2] - difference[:, :, 1]], 2)
     luminance = luminance - _trend(luminance, weight, DARKER)
     tint = tint - np.stack([_trend(tint[:, :, channel], weight, TINTED) for channel in range(2)], 2)
-    spread = _grown(regions)
+    spread = _grown(regions, side)
     allowed = {name: share * spread[name] for name, share in DARKER_BY_REGION.items()}
-    other = _hairless_mirror(luminance, weight)
+    other = _hairless_mirror(luminance, weight, SIDES_BLUR * side)
     for name in HAIR:
         allowed[name] = allowed[name] * (1.0 - ONE_SIDED * other)
     darker = DARKER + sum(allowed.values())
@@ -94,12 +96,10 @@ def deviations(texels: Texels, regions: Mapping[str, FloatImage]) -> FloatImage:
     return np.asarray(np.where(weight > 0.0, away, 0.0), np.float32)
 
 
-def _grown(regions: Mapping[str, FloatImage]) -> dict[str, FloatImage]:
+def _grown(regions: Mapping[str, FloatImage], side: float) -> dict[str, FloatImage]:
     """``regions`` with those of `MISPLACED` spread by so much."""
     return {
-        name: np.asarray(cv2.dilate(mask, _disc(MISPLACED[name] * len(mask))), np.float32)
-        if name in MISPLACED
-        else mask
+        name: np.asarray(cv2.dilate(mask, _disc(MISPLACED[name] * side)), np.float32) if name in MISPLACED else mask
         for name, mask in regions.items()
     }
 
@@ -117,9 +117,9 @@ def _log_ratio(texels: Texels, expected: Tensor) -> FloatImage:
     return np.asarray(texels.image(torch.log((texels.colour + dark) / (expected + dark))).numpy())
 
 
-def _hairless_mirror(luminance: FloatImage, weight: FloatImage) -> FloatImage:
+def _hairless_mirror(luminance: FloatImage, weight: FloatImage, blur: float) -> FloatImage:
     """(S, S) in [0, 1]: how surely the photo shows the mirror side, and there no hair."""
-    blur = max(0.5, SIDES_BLUR * len(weight))
+    blur = max(0.5, blur)
     darkness = smooth(-luminance[:, :, None], weight, blur)[:, :, 0]
     bare = np.clip(1.0 - darkness / HAIRY, 0.0, 1.0) * np.minimum(1.0, cv2.GaussianBlur(weight, (0, 0), blur))
     return np.asarray(np.flip(bare, 1), np.float32)
@@ -155,18 +155,18 @@ def _trend(values: FloatImage, weight: FloatImage, width: float) -> FloatImage:
     return np.asarray(basis @ result, np.float32)
 
 
-def _larger_than_spots(sure: BoolImage, doubtful: BoolImage) -> BoolImage:
-    """``sure`` without the regions of ``doubtful`` texels around it that are no longer than a spot of the skin."""
+def _larger_than_spots(sure: BoolImage, doubtful: BoolImage, spot: float) -> BoolImage:
+    """``sure`` without the regions of ``doubtful`` texels around it that are no longer than a ``spot`` of the skin, texels."""
     joined = cv2.dilate((sure | doubtful).astype(np.uint8), _disc(1.0))
     _, label, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    longer = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(1) > SPOT * len(sure)
+    longer = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(1) > spot
     return np.asarray(sure & longer[label])
 
 
-def _grown_into(sure: BoolImage, doubtful: BoolImage) -> BoolImage:
-    """``sure`` and what is ``doubtful``, joined to it, and within `REACH` of it."""
+def _grown_into(sure: BoolImage, doubtful: BoolImage, reach: float) -> BoolImage:
+    """``sure`` and what is ``doubtful``, joined to it, and within ``reach`` texels of it."""
     _, label = cv2.connectedComponents((sure | doubtful).astype(np.uint8), connectivity=8)
-    near = cv2.distanceTransform((~sure).astype(np.uint8), cv2.DIST_L2, 5) < REACH * len(sure)
+    near = cv2.distanceTransform((~sure).astype(np.uint8), cv2.DIST_L2, 5) < reach
     return np.asarray(sure | (near & doubtful & np.isin(label, np.unique(label[sure]))))
 
 
