@@ -39,7 +39,8 @@ def run(main: Callable[[list[str]], int]) -> None:
         code = end.code if isinstance(end.code, int) else 1
     sys.stdout.flush()
     sys.stderr.flush()
-    # Blender goes on after a script and ends with 0, whatever the script returned; and leaving through sys.exit lets some
-    # versions of the bpy module crash while they take themselves apart.
-    if code or "bpy" not in sys.modules:
+    # Blender goes on after a script and ends with 0, whatever the script returned. The bpy module of Blender 4.2 crashes while it
+    # takes itself apart, as soon as there was a property with a Python function.
+    bpy = sys.modules.get("bpy")
+    if code or bpy is None or not bpy.app.binary_path:
         os._exit(code)
