@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="needs the engine's packages")
 from nextgenface.engine.fit import stage3  # noqa: E402
 from nextgenface.engine.fit.shading import Lit  # noqa: E402
 from nextgenface.engine.fit.stage3 import Maps, Texels, Weights  # noqa: E402
+from nextgenface.engine.fit.trust import REGIONS, skin_trust  # noqa: E402
 from nextgenface.engine.settings import Settings  # noqa: E402
 
 pytestmark = pytest.mark.engine
@@ -180,3 +181,19 @@ def test_the_change_that_explains_the_photo_does():
     texels = _texels(truth=truth)
     found = stage3.explaining_change(Maps(torch.zeros(5, 32, 32)), texels)
     assert torch.allclose(found, truth[:3], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("length", "hides", "hides_where_faces_are_larger"), [(4, False, False), (10, True, False), (18, True, True)]
+)
+def test_spots_are_measured_by_the_face_s_size_in_the_map(length, hides, hides_where_faces_are_larger):
+    """A dark streak is a spot of the skin or hair before it by its length on the face, whatever the map shows beside it."""
+    size = 128
+    texels = _texels(size)
+    dark = texels.colour.reshape(size, size, 3).clone()
+    dark[60:64, 50 : 50 + length] *= 0.15
+    texels = replace(texels, colour=dark.reshape(-1, 3))
+    none = {name: np.zeros((size, size), np.float32) for name in REGIONS}
+    middle = (61, 50 + length // 2)
+    assert (skin_trust(texels, none)[middle] < 0.5) == hides
+    assert (skin_trust(texels, none, 1.8 * size)[middle] < 0.5) == hides_where_faces_are_larger
