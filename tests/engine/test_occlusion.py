@@ -149,7 +149,7 @@ def test_what_hides_the_skin_does_not_enter_the_diffuse_map(known, name, monkeyp
     hidden = _hidden(known, problem, atlas, cover)
     assert hidden.sum() > 100
     error = _error(known, found, atlas, hidden)
-    monkeypatch.setattr(map_view, "skin_trust", lambda texels, regions: np.ones((1, 1), np.float32))
+    monkeypatch.setattr(map_view, "skin_trust", lambda texels, regions, side: np.ones((1, 1), np.float32))
     unmasked = _error(known, _problem(known, image).run(), atlas, hidden)
     assert error < BOUND
     assert unmasked > 4.0 * BOUND

@@ -215,7 +215,7 @@ def test_what_hides_skin_in_one_photo_is_read_from_the_other(sights, spotted, mo
     assert hidden.sum() > 100
     problem, maps = _maps([covered, sights[1]])
     error = np.abs(_off(maps, spotted))[hidden].mean()
-    monkeypatch.setattr(map_view, "skin_trust", lambda texels, regions: np.ones((1, 1), np.float32))
+    monkeypatch.setattr(map_view, "skin_trust", lambda texels, regions, side: np.ones((1, 1), np.float32))
     unmasked = np.abs(_off(_maps([covered, sights[1]])[1], spotted))[hidden].mean()
     assert problem.views[1].trust.min() == 1.0
     assert error < 0.05
