@@ -5,6 +5,7 @@ The worker is run by any Python that has NumPy: by default this one.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -18,6 +19,22 @@ sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "tests"), str(ROOT / "too
 import in_blender  # noqa: E402
 
 in_blender.import_package()
+
+_ended: list[int] = []
+
+
+def pytest_sessionfinish(exitstatus):
+    """Remember how the tests ended."""
+    _ended.append(int(exitstatus))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure():
+    """Leave as the tests ended: the bpy module of Blender 4.2 crashes while it takes itself apart, see `in_blender.run`."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if _ended:
+        os._exit(_ended[-1])
 
 
 @pytest.fixture
