@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
-
-def models_folder() -> Path:
-    """The user's own folder for face models, one folder in it for each model; it may not exist."""
-    home = Path.home()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData/Local") / "nextgenface" / "models"
-    if sys.platform == "darwin":
-        return home / "Library/Application Support/nextgenface/models"
-    return Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share") / "nextgenface" / "models"
+from ..user_folders import models_folder
 
 
 def model_folder(name: str, given: str) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..downloads import RemoteFile, download, sha256_of
 from ..errors import SettingsError
 from ..settings import Settings
+from ..user_folders import models_folder
 
 if TYPE_CHECKING:
     # It needs NumPy, and what is told here must be told where that is missing.
@@ -35,16 +35,6 @@ MEGABYTES = 185
 _OPTIONAL = "Only needed for the landmark detector 'fan':"
 
 
-def own_folder() -> Path:
-    """Where this program keeps downloaded models of this user; not made yet."""
-    home = Path.home()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData/Local") / "nextgenface" / "models"
-    if sys.platform == "darwin":
-        return home / "Library/Application Support/nextgenface/models"
-    return Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share") / "nextgenface" / "models"
-
-
 def hub_folder() -> Path:
     """Where the package itself, used by other programs, has put its weights (torch.hub.get_dir); only read."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -55,7 +45,7 @@ def folders(settings: Settings) -> list[Path]:
     """Where weights are looked for: the folder that is set, or else the usual ones. Downloads go to the first."""
     if settings.fan_model_folder:
         return [Path(settings.fan_model_folder).expanduser()]
-    return [own_folder(), hub_folder()]
+    return [models_folder(), hub_folder()]
 
 
 def find(remote: RemoteFile, places: list[Path]) -> Path | None:

@@ -23,7 +23,7 @@ def small(monkeypatch, tmp_path):
     for name, content in FILES.items():
         remote = getattr(fan_weights, name)
         monkeypatch.setattr(fan_weights, name, replace(remote, sha256=hashlib.sha256(content).hexdigest()))
-    monkeypatch.setattr(fan_weights, "own_folder", lambda: tmp_path / "own")
+    monkeypatch.setattr(fan_weights, "models_folder", lambda: tmp_path / "own")
     monkeypatch.setattr(fan_weights, "hub_folder", lambda: tmp_path / "hub")
     return tmp_path
 
