@@ -57,9 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--frames",
         type=_count(0, 720),
-        default=36,
+        default=24,
         metavar="N",
-        help="of the whole turn; 0: no turntable (default: 36)",
+        help="of the whole turn; 0: no turntable (default: 24)",
     )
     add("--size", type=_count(64, 4096), default=384, metavar="PIXELS", help="side of a frame (default: 384)")
     add("--samples", type=_count(1, 4096), default=32, metavar="N", help="light paths per pixel (default: 32)")
