@@ -37,9 +37,14 @@ DARKER_IN_SHADOW = 0.3
 BRIGHTER_BY_REGION: Mapping[str, float] = {"brows": 0.3, "beard": 0.1, "lips": 0.1, "eyelids": 0.3}
 # The same of colour (log R/G and log B/G together), in which the face's own spread counts as well.
 TINTED = 0.15
+# How much further log R/G may go up than down: blood reddens blushes, spots and scars.
+RUDDIER = 1.5
 TINTED_BY_REGION: Mapping[str, float] = {"brows": 0.15, "beard": 0.1, "lips": 0.15, "eyelids": 0.3}
 # How far, as shares of the map's side, people's brows and lids may lie from where stage 2 has put the model's.
 MISPLACED: Mapping[str, float] = {"brows": 0.04, "eyelids": 0.015}
+# What lies in the nostrils and behind the wings of the nose gets no light at all, and no model is as deep there; where a
+# model's own shadow is too large, the photo is brighter.
+NOSTRILS, DARKER_IN_NOSTRILS, BRIGHTER_IN_NOSTRILS = "nostrils", 1.2, 0.4
 # The model's masks that `skin_trust` needs.
 REGIONS = tuple(sorted({*DARKER_BY_REGION, *BRIGHTER_BY_REGION, *TINTED_BY_REGION}))
 # Deviations from which a texel is surely not skin, and down to which the region around such texels is not.
@@ -55,7 +60,7 @@ def skin_trust(texels: Texels, regions: Mapping[str, FloatImage], side: float | 
     """(S, S) in [0, 1]: 0 where the photo shows something that lies before the skin; 1 elsewhere and where it shows
     nothing.
 
-    ``regions`` are the model's soft masks (S, S) of `REGIONS`. ``side`` is what this module's shares of the map's side are of,
+    ``regions`` are the model's soft masks (S, S) of `REGIONS`, and of `NOSTRILS` where it is known. ``side`` is what this module's shares of the map's side are of,
     texels: S in a map that shows a face as large as the bundled head's does.
     """
     side = side or float(texels.size)
@@ -85,13 +90,15 @@ def deviations(texels: Texels, regions: Mapping[str, FloatImage], side: float) -
     for name in HAIR:
         allowed[name] = allowed[name] * (1.0 - ONE_SIDED * other)
     darker = DARKER + sum(allowed.values())
-    darker = darker + DARKER_IN_SHADOW * _shadow(texels, expected)
+    darker = darker + DARKER_IN_SHADOW * _shadow(texels, expected) + DARKER_IN_NOSTRILS * regions.get(NOSTRILS, 0.0)
     brighter = BRIGHTER + sum(share * regions[name] for name, share in BRIGHTER_BY_REGION.items())
+    brighter = brighter + BRIGHTER_IN_NOSTRILS * regions.get(NOSTRILS, 0.0)
     by_light = luminance / np.where(luminance < 0.0, darker, brighter)
     usual = max(TINTED, 1.5 * float(np.median(np.abs(tint)[weight > 0.5]))) if (weight > 0.5).any() else TINTED
     # Make-up lies around the eyes; brows have the colour of hair only where they are.
     painted = {**regions, "eyelids": spread["eyelids"]}
     tinted = usual + sum(share * painted[name] for name, share in TINTED_BY_REGION.items())
+    tint[:, :, 0] = np.where(tint[:, :, 0] > 0.0, tint[:, :, 0] / RUDDIER, tint[:, :, 0])
     away = np.sqrt(by_light**2 + (tint**2).sum(2) / tinted**2)
     return np.asarray(np.where(weight > 0.0, away, 0.0), np.float32)
 

@@ -1,0 +1,21 @@
+"""Where the nostrils and the creases of the nose's wings are: as deep on people as no model's folds are."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .embedding import embedded_points
+from .model import FaceModel
+
+# MediaPipe's points on both wings, below both nostrils and at the columella's foot (its mesh's numbering).
+POINTS = (64, 98, 2, 327, 294)
+# Millimetres from the nearest of them: all of it is meant up to here, none from there.
+INNER, OUTER = 9.0, 15.0
+
+
+def nostril_mask(model: FaceModel) -> NDArray[np.float32]:
+    """(V,) in [0, 1]: 1 at the underside of the nose and the roots of its wings on ``model``'s mean head."""
+    points = embedded_points(model.mean, model.triangles, model.landmarks["mediapipe"])[list(POINTS)]
+    off = np.linalg.norm(model.mean[:, None] - points[None], axis=2).min(1)
+    return np.clip((OUTER - off) / (OUTER - INNER), 0.0, 1.0).astype(np.float32)
