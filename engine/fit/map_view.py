@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -33,6 +34,8 @@ FloatImage = NDArray[np.float32]
 # Shading is smooth, so it is traced for fewer texels than the maps have.
 SHADING_SIZE = 512
 LEAST_COSINE, FULL_COSINE = 0.15, 0.4
+# Width of the lids' wet rims as a share of the distance between the eyes' outer corners.
+RIM = 0.03
 # Share of the bundled head's map that its face takes: what is known of the sizes of hair and spots in maps is known of it.
 FACE_SHARE = 0.443
 
@@ -85,7 +88,7 @@ class MapView:
     def __post_init__(self) -> None:
         self.vertices = self.found.vertices
         self.scene = TracedScene(self.vertices, self.model.triangles)
-        self.has_eyes = bool(np.isin(self.model.face_part, [PART_NAMES.index(side) for side in SIDES]).any())
+        self.has_eyes, self.has_teeth = (_has_any(self.model, parts) for parts in (SIDES, ROWS))
         head = DifferentiableHead(self.model)
         self.normals = head.vertex_normals(torch.from_numpy(self.vertices)).numpy()
 
@@ -104,9 +107,13 @@ class MapView:
         teeth = np.zeros_like(self.eyes) if self.teeth is None else self.teeth
         trust = sample_image(torch.from_numpy(np.stack([self.detail.weight, self.eyes, teeth], 2)), pixel).numpy()
         skin = trust[:, 0] * atlas.sample(self.trust[:, :, None])[:, 0]
+        # Eyes and teeth that it has not are painted on its skin, so they are read from the photo as skin is.
         if not self.has_eyes:
-            # Its eyes are painted on the skin, so they are read from the photo as skin is.
-            skin = np.maximum(skin, trust[:, 1])
+            skin = np.maximum(
+                skin, sample_image(torch.from_numpy(_with_rims(self.eyes)[:, :, None]), pixel).numpy()[:, 0]
+            )
+        if not self.has_teeth:
+            skin = np.maximum(skin, trust[:, 2])
         choices = [(("skin",), skin), (SIDES, trust[:, 1]), (ROWS, trust[:, 2])]
         trusted = np.select([_of_any(atlas, parts) for parts, _ in choices], [share for _, share in choices], 0.0)
         ramp = np.clip((cosine - LEAST_COSINE) / (FULL_COSINE - LEAST_COSINE), 0.0, 1.0)
@@ -176,6 +183,17 @@ class MapView:
         atlas, ball = seen.atlas, self.eyeballs[side]
         angle = ball.angle(atlas.interpolate(self.model, self.vertices)[atlas.is_part(side)]) / ball.iris_angle
         return angle, *self.part_sight(side, seen, shading)
+
+
+def _with_rims(eyes: FloatImage) -> FloatImage:
+    """(H, W) ``eyes`` with the wet rims of the lids, which masks of eyes and of skin both leave out."""
+    columns = np.flatnonzero(eyes.any(0))
+    radius = max(1, round(RIM * float(np.ptp(columns)))) if len(columns) else 1
+    return np.asarray(cv2.dilate(eyes, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))))
+
+
+def _has_any(model: FaceModel, parts: tuple[str, ...]) -> bool:
+    return bool(np.isin(model.face_part, [PART_NAMES.index(part) for part in parts]).any())
 
 
 def _of_any(atlas: Atlas, parts: tuple[str, ...]) -> NDArray[np.bool_]:

@@ -60,8 +60,8 @@ def skin_trust(texels: Texels, regions: Mapping[str, FloatImage], side: float | 
     """(S, S) in [0, 1]: 0 where the photo shows something that lies before the skin; 1 elsewhere and where it shows
     nothing.
 
-    ``regions`` are the model's soft masks (S, S) of `REGIONS`, and of `NOSTRILS` where it is known. ``side`` is what this module's shares of the map's side are of,
-    texels: S in a map that shows a face as large as the bundled head's does.
+    ``regions`` are the model's soft masks (S, S) of `REGIONS`, and of `NOSTRILS` where it is known. ``side`` is what this
+    module's shares of the map's side are of, texels: S in a map that shows a face as large as the bundled head's does.
     """
     side = side or float(texels.size)
     seen = texels.weight.numpy() > 0.0

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="needs the engine's packages")
 from nextgenface.engine.fit import stage3  # noqa: E402
 from nextgenface.engine.fit.shading import Lit  # noqa: E402
 from nextgenface.engine.fit.stage3 import Maps, Texels, Weights  # noqa: E402
-from nextgenface.engine.fit.trust import REGIONS, skin_trust  # noqa: E402
+from nextgenface.engine.fit.trust import NOSTRILS, REGIONS, skin_trust  # noqa: E402
 from nextgenface.engine.settings import Settings  # noqa: E402
 
 pytestmark = pytest.mark.engine
@@ -197,3 +197,30 @@ def test_spots_are_measured_by_the_face_s_size_in_the_map(length, hides, hides_w
     middle = (61, 50 + length // 2)
     assert (skin_trust(texels, none)[middle] < 0.5) == hides
     assert (skin_trust(texels, none, 1.8 * size)[middle] < 0.5) == hides_where_faces_are_larger
+
+
+@pytest.mark.parametrize(
+    ("stain", "hides"), [((0.12, 0.12, 0.12), True), ((1.0, 0.62, 0.62), False), ((0.62, 0.62, 1.0), True)]
+)
+def test_blood_reddens_skin_but_nothing_makes_it_blue(stain, hides):
+    size = 128
+    texels = _texels(size)
+    colour = texels.colour.reshape(size, size, 3).clone()
+    colour[56:72, 50:80] *= torch.tensor(stain)
+    none = {name: np.zeros((size, size), np.float32) for name in REGIONS}
+    trust = skin_trust(replace(texels, colour=colour.reshape(-1, 3)), none)
+    assert (trust[64, 65] < 0.5) == hides
+
+
+@pytest.mark.parametrize("share", [0.3, 2.4])
+def test_nostrils_may_be_darker_and_brighter_than_the_model_s(share):
+    size = 128
+    texels = _texels(size)
+    colour = texels.colour.reshape(size, size, 3).clone()
+    colour[56:72, 50:80] *= share
+    texels = replace(texels, colour=colour.reshape(-1, 3))
+    regions = {name: np.zeros((size, size), np.float32) for name in REGIONS}
+    share_there = np.zeros((size, size), np.float32)
+    share_there[50:80, 40:90] = 1.0
+    assert skin_trust(texels, regions)[64, 65] < 0.5
+    assert skin_trust(texels, {**regions, NOSTRILS: share_there})[64, 65] > 0.9
