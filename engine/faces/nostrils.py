@@ -18,4 +18,4 @@ def nostril_mask(model: FaceModel) -> NDArray[np.float32]:
     """(V,) in [0, 1]: 1 at the underside of the nose and the roots of its wings on ``model``'s mean head."""
     points = embedded_points(model.mean, model.triangles, model.landmarks["mediapipe"])[list(POINTS)]
     off = np.linalg.norm(model.mean[:, None] - points[None], axis=2).min(1)
-    return np.clip((OUTER - off) / (OUTER - INNER), 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip((OUTER - off) / (OUTER - INNER), 0.0, 1.0), np.float32)
