@@ -8,10 +8,12 @@ import bpy
 from .operators import after, engine, handlers, photos, reconstruct
 from .operators import settings as changed_settings
 from .panels import engine_settings, face, pictures, preferences
-from .properties import settings
+from .properties import light, results, settings
 
 CLASSES = (
     *settings.CLASSES,
+    *results.CLASSES,
+    *light.CLASSES,
     *preferences.CLASSES,
     *photos.CLASSES,
     *reconstruct.CLASSES,
@@ -22,7 +24,7 @@ CLASSES = (
     *engine_settings.CLASSES,
 )
 # Modules with something else to set up or to end.
-MODULES = (settings, handlers, engine, pictures)
+MODULES = (settings, results, light, handlers, engine, pictures)
 
 
 def register() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import bpy
 
 from ..engine.protocol import PhotoResult
+from ..properties.results import set_role
 from .build_images import LINEAR, ImageStore
 from .head_data import numbered
 
@@ -21,6 +22,7 @@ def build_world(label: str, photo: PhotoResult, folder: Path, store: ImageStore,
     """
     name = numbered(f"{label} Light", number)
     world = bpy.data.worlds.new(name)
+    set_role(world, f"light {number}")
     # A scene shows one world; those of other photos and people would not be saved.
     world.use_fake_user = True
     if world.node_tree is None:
@@ -33,6 +35,7 @@ def build_world(label: str, photo: PhotoResult, folder: Path, store: ImageStore,
     environment.projection = "EQUIRECTANGULAR"
     environment.image = store.load(folder / photo.light, name, LINEAR)
     background = tree.nodes.new("ShaderNodeBackground")
+    background.name = "Background"
     background.inputs["Strength"].default_value = 1.0
     output = tree.nodes.new("ShaderNodeOutputWorld")
     output.location = (220, 0)

@@ -60,6 +60,9 @@ def build_options(scene: bpy.types.Scene) -> BuildOptions:
         camera=chosen.build_camera,
         light=chosen.build_light,
         eyes=chosen.build_eyes,
+        teeth=chosen.build_teeth,
+        subdivision=chosen.build_subdivision,
+        subsurface=chosen.build_subsurface,
         shape_keys=chosen.build_shape_keys,
         pack_images=chosen.pack_images or not bpy.data.filepath,
     )

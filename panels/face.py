@@ -177,8 +177,8 @@ class NEXTGENFACE_PT_settings(_Closed, bpy.types.Panel):
         layout, chosen = _as_form(self.layout), context.scene.nextgenface
         layout.prop(chosen, "texture_size")
         column = layout.column(heading="Build", align=True)
-        for name in ("build_eyes", "build_shape_keys", "build_camera", "build_light"):
-            column.prop(chosen, name)
+        for name in ("eyes", "teeth", "shape_keys", "camera", "light", "subdivision", "subsurface"):
+            column.prop(chosen, f"build_{name}")
 
 
 class NEXTGENFACE_PT_output(_Closed, bpy.types.Panel):

@@ -35,6 +35,8 @@ def main(arguments: list[str]) -> int:
     from nextgenface.operators.save_blend import save_blend
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
+    # The file remembers who was built in it by the add-on's properties.
+    sys.modules["nextgenface"].register()
     bpy.context.scene.render.engine = "CYCLES"
     try:
         built = build_result(bpy.context.scene, options.result.resolve(), BuildOptions())
