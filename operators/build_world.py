@@ -21,8 +21,14 @@ def build_world(label: str, photo: PhotoResult, folder: Path, store: ImageStore,
     top. So no mapping node is needed.
     """
     name = numbered(f"{label} Light", number)
-    world = bpy.data.worlds.new(name)
+    world = picture_world(name, store.load(folder / photo.light, name, LINEAR))
     set_role(world, f"light {number}")
+    return world
+
+
+def picture_world(name: str, image: bpy.types.Image) -> bpy.types.World:
+    """A world lit by a lat-long ``image``, strength 1."""
+    world = bpy.data.worlds.new(name)
     # A scene shows one world; those of other photos and people would not be saved.
     world.use_fake_user = True
     if world.node_tree is None:
@@ -30,10 +36,10 @@ def build_world(label: str, photo: PhotoResult, folder: Path, store: ImageStore,
     tree = world.node_tree
     tree.nodes.clear()
     environment = tree.nodes.new("ShaderNodeTexEnvironment")
-    environment.name = environment.label = "Photo Light"
+    environment.name = environment.label = "Light"
     environment.location = (-300, 0)
     environment.projection = "EQUIRECTANGULAR"
-    environment.image = store.load(folder / photo.light, name, LINEAR)
+    environment.image = image
     background = tree.nodes.new("ShaderNodeBackground")
     background.name = "Background"
     background.inputs["Strength"].default_value = 1.0
