@@ -69,7 +69,7 @@ def _load_maps(label: str, result: Result, folder: Path, store: ImageStore) -> d
 
 def _build_material(label: str, kind: str, maps: dict[str, bpy.types.Image]) -> bpy.types.Material:
     material = bpy.data.materials.new(f"{label} {kind}")
-    set_role(material, kind.lower())
+    set_role(material, f"{kind.lower()} material")
     if material.node_tree is None:
         material.use_nodes = True
     tree = material.node_tree

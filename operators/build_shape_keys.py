@@ -26,6 +26,7 @@ def add_shape_keys(
     The first photo's key is on, so that the head is as in that photo. ``only_moving`` leaves out keys without effect.
     """
     instance.shape_key_add(name="Basis", from_mix=False)
+    instance.data.shape_keys.name = instance.name
     for number, (photo, name) in enumerate(zip(photos, names, strict=True)):
         delta = photo_expression(data, photo)
         _add_key(instance, data, photo_key_name(name), delta, only_moving, value=1.0 if number == 0 else 0.0)

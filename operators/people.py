@@ -92,7 +92,7 @@ def blocks_of(collection: bpy.types.Collection) -> list[bpy.types.ID]:
 
 
 def part_of(collection: bpy.types.Collection, role: str) -> Any:
-    """The data-block that was built as ``role``: "head", "eyes", "camera 0", "light 0", "skin", ...; None if it is gone."""
+    """The data-block that was built as ``role``: "head", "eyes", "camera 0", "light 0", "skin material", ...; None if it is gone."""
     uid = collection.nextgenface.uid
     kinds = (collection.all_objects, bpy.data.worlds, bpy.data.materials)
     blocks = (block for kind in kinds for block in kind)

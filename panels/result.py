@@ -167,12 +167,12 @@ class NEXTGENFACE_PT_look(_Closed, bpy.types.Panel):
         if person is None:
             return
         sockets = (
-            ("skin", "Subsurface Weight", "Subsurface"),
-            ("skin", "Subsurface Scale", "Depth"),
-            ("eyes", "Coat Weight", "Eye Gloss"),
+            ("skin material", "Subsurface Weight", "Subsurface"),
+            ("skin material", "Subsurface Scale", "Depth"),
+            ("eyes material", "Coat Weight", "Eye Gloss"),
         )
         for role, socket, text in sockets:
-            material = part_of(person, role) if role == "skin" else _eye_material(person)
+            material = part_of(person, role)
             shader = shader_of(material) if material is not None else None
             if shader is not None:
                 layout.prop(shader.inputs[socket], "default_value", text=text)
@@ -180,11 +180,6 @@ class NEXTGENFACE_PT_look(_Closed, bpy.types.Panel):
         modifier = head.modifiers.get("Subdivision") if head is not None else None
         if modifier is not None:
             layout.prop(modifier, "show_render", text="Subdivision", icon="NONE")
-
-
-def _eye_material(person: bpy.types.Collection) -> bpy.types.Material | None:
-    eyes = part_of(person, "eyes")
-    return eyes.data.materials[0] if eyes is not None and eyes.data.materials else None
 
 
 CLASSES = (NEXTGENFACE_PT_result, NEXTGENFACE_PT_relight, NEXTGENFACE_PT_look)

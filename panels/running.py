@@ -32,11 +32,11 @@ def draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, status:
 
 def _draw_picture(layout: bpy.types.UILayout, status: Status) -> None:
     """The fit, or before its first picture the photo."""
-    fit = live_preview().icon if status.preview else 0
-    icon = fit or pictures().thumbnail(status.photos[0] if status.photos else "")
+    watched = bool(status.preview) and live_preview().picture is not None
+    icon = live_preview().icon if watched else pictures().thumbnail(status.photos[0] if status.photos else "")
     if icon:
         layout.template_icon(icon_value=icon, scale=PICTURE_SCALE)
-    if fit:
+    if watched:
         layout.operator("nextgenface.show_preview", icon="IMAGE")
 
 
