@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import shutil
 from typing import ClassVar
 
 import bpy
 import bpy.utils.previews
 
 from ..engine.errors import EngineError
-from .picture_files import FloatImage, drop_picture, image_editors, put_picture, read_picture, show_picture
+from .picture_files import FloatImage, image_editors, read_picture, refresh, scratch_file, show_picture
 from .session import session
 
 IMAGE_NAME = "NextGenFace Preview"
@@ -20,7 +20,7 @@ _KEY = "fit"
 
 
 class LivePreview:
-    """The latest picture of the fit. Nothing of it belongs to the file, but the image as long as somebody watches it."""
+    """The latest picture of the fit. Nothing of it belongs to the file."""
 
     def __init__(self) -> None:
         self._icons = bpy.utils.previews.new()
@@ -43,13 +43,13 @@ class LivePreview:
             return
         self._path = path
         try:
-            self._picture = read_picture(Path(path), LONGEST)
-        except EngineError:
+            shutil.copyfile(path, scratch_file(IMAGE_NAME))
+            self._picture = read_picture(scratch_file(IMAGE_NAME), LONGEST)
+        except (OSError, EngineError):
             # Replaced by a newer one before it was read: that one is on its way.
             return
         self._set_icon(self._picture)
-        if IMAGE_NAME in bpy.data.images:
-            put_picture(IMAGE_NAME, self._picture)
+        if refresh(IMAGE_NAME, make=False) is not None:
             for area in image_editors(context):
                 area.tag_redraw()
 
@@ -59,9 +59,8 @@ class LivePreview:
         icon.image_pixels_float.foreach_set(picture.ravel())
 
     def forget(self) -> None:
-        """Let go of the picture: the job has ended."""
+        """Let go of the picture: the job has ended. An Image Editor goes on showing the last one."""
         self._path, self._picture = "", None
-        drop_picture(IMAGE_NAME)
 
     def close(self) -> None:
         """Free the icon."""
@@ -95,10 +94,7 @@ class NEXTGENFACE_OT_show_preview(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Make the image; the pump keeps it up to date."""
-        picture = live_preview().picture
-        if picture is None:
-            return {"CANCELLED"}
-        show_picture(context, put_picture(IMAGE_NAME, picture))
+        show_picture(context, refresh(IMAGE_NAME))
         return {"FINISHED"}
 
 

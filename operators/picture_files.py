@@ -47,25 +47,38 @@ def _pixels(image: bpy.types.Image, longest: int) -> FloatImage:
     return pixels.reshape(height, width, 4)
 
 
-def put_picture(name: str, picture: FloatImage) -> bpy.types.Image:
-    """The image ``name`` of the file, made if need be, with the pixels of ``picture`` (H, W, 4), sRGB values.
-
-    It is no part of the work: nothing keeps it in use, so it goes when the file is saved and opened.
-    """
+def write_picture(path: Path, picture: FloatImage) -> None:
+    """Write (H, W, 4) sRGB values as a PNG."""
     height, width = picture.shape[:2]
-    image = bpy.data.images.get(name) or bpy.data.images.new(name, width, height, alpha=True)
-    if tuple(image.size) != (width, height):
-        image.scale(width, height)
-    image.pixels.foreach_set(np.ascontiguousarray(picture, np.float32).ravel())
-    image.update()
-    return image
+    image = bpy.data.images.new(path.stem, width, height, alpha=True)
+    try:
+        image.pixels.foreach_set(np.ascontiguousarray(picture, np.float32).ravel())
+        image.filepath_raw, image.file_format = str(path), "PNG"
+        image.save()
+    finally:
+        bpy.data.images.remove(image)
 
 
-def drop_picture(name: str) -> None:
-    """Remove the image ``name``, if it is there."""
+def scratch_file(name: str) -> Path:
+    """Where the picture ``name`` lies while Blender runs."""
+    return Path(bpy.app.tempdir) / f"{name}.png"
+
+
+def refresh(name: str, make: bool = True) -> bpy.types.Image | None:
+    """The image ``name`` with what its `scratch_file` holds now; if there is none it is made, or not (``make``).
+
+    It is no part of the work: it is no step to undo, nothing keeps it in use, so it is not saved, and being that of a file it
+    never counts as an unsaved change. It is not removed either: an Image Editor could take the next image for it, which may lie
+    at the same place in memory, and go on showing the old one.
+    """
     image = bpy.data.images.get(name)
     if image is not None:
-        bpy.data.images.remove(image)
+        image.filepath = str(scratch_file(name))
+        image.reload()
+    elif make:
+        image = bpy.data.images.load(str(scratch_file(name)), check_existing=False)
+        image.name = name
+    return image
 
 
 def image_editors(context: bpy.types.Context) -> list[bpy.types.Area]:
@@ -74,20 +87,16 @@ def image_editors(context: bpy.types.Context) -> list[bpy.types.Area]:
     return [area for area in areas if area.type == "IMAGE_EDITOR" and area.ui_type == "IMAGE_EDITOR"]
 
 
-def is_shown(context: bpy.types.Context, name: str) -> bool:
-    """Whether an Image Editor shows the image ``name``."""
-    shown = (area.spaces.active.image for area in image_editors(context))
-    return any(image is not None and image.name == name for image in shown)
-
-
 def show_picture(context: bpy.types.Context, image: bpy.types.Image) -> None:
-    """Show ``image`` in an Image Editor: one that shows it already or is open, else a new window's."""
+    """Show ``image``, one of `refresh`, in an Image Editor: one that shows it already or is open, else a new window's."""
     editors = image_editors(context)
     if not editors:
         editors = [_new_editor(context)]
     showing = [area for area in editors if area.spaces.active.image == image]
     area = (showing or editors)[0]
     area.spaces.active.image = image
+    # The editor counts as a user, and the image would be saved with the work, without its picture.
+    image.user_clear()
     area.tag_redraw()
 
 

@@ -58,7 +58,7 @@ class PumpMixin:
         return end
 
     def stop_pump(self, context: bpy.types.Context) -> None:
-        """End the timer, and what was there to watch: before the undo step, so that it is in none."""
+        """End the timer, and what was there to watch."""
         if not session.is_active:
             live_preview().forget()
         context.window_manager.event_timer_remove(self.timer)

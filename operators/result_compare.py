@@ -11,7 +11,7 @@ from ..engine.errors import EngineError
 from .build_scene import read_result
 from .compare_pictures import cut_out, difference, over
 from .people import chosen_person, result_path
-from .picture_files import FloatImage, put_picture, read_picture, show_picture
+from .picture_files import FloatImage, read_picture, refresh, scratch_file, show_picture, write_picture
 from .result_needs import GONE, need_person, need_result
 
 IMAGE_NAME = "NextGenFace Compare"
@@ -78,7 +78,8 @@ class NEXTGENFACE_OT_compare(bpy.types.Operator):
         except EngineError as error:
             self.report({"ERROR"}, f"{error.message} {error.remedy}")
             return {"CANCELLED"}
-        show_picture(context, put_picture(IMAGE_NAME, picture))
+        write_picture(scratch_file(IMAGE_NAME), picture)
+        show_picture(context, refresh(IMAGE_NAME))
         shown = view
         return {"FINISHED"}
 

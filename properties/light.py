@@ -40,6 +40,14 @@ def _add_turn(tree: bpy.types.NodeTree, pictures: list[bpy.types.Node]) -> bpy.t
     return node
 
 
+def _get_angle(group: bpy.types.PropertyGroup) -> float:
+    return angle_of(group.id_data)
+
+
+def _set_angle(group: bpy.types.PropertyGroup, value: float) -> None:
+    turn(group.id_data, value)
+
+
 class NEXTGENFACE_PG_light(bpy.types.PropertyGroup):
     """On every world."""
 
@@ -51,8 +59,8 @@ class NEXTGENFACE_PG_light(bpy.types.PropertyGroup):
         max=2 * math.pi,
         soft_min=-math.pi,
         soft_max=math.pi,
-        get=lambda group: angle_of(group.id_data),
-        set=lambda group, value: turn(group.id_data, value),
+        get=_get_angle,
+        set=_set_angle,
     )
 
 

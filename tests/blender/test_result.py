@@ -200,7 +200,7 @@ def test_rebuild_takes_the_place_of_the_old_one(add_on, built):
     assert [photo.name for photo in person.nextgenface.photos] == ["left", "right"]
     assert person.nextgenface.photos[0].source.endswith("left.jpg")
     bpy.ops.nextgenface.remove_person(person="Anna")
-    assert "My World" == add_on.world.name
+    assert add_on.world.name == "My World"
     assert len(before["data"]["objects"]) == 5
 
 
@@ -372,6 +372,7 @@ def test_relight_by_a_picture_and_back(add_on, built, tmp_path):
     assert picture.packed_file
     assert picture.colorspace_settings.name == "Linear Rec.709"
     part_of(built, "light 0").nextgenface.angle = 1.0
+    assert part_of(built, "light 0").nextgenface.angle == 1.0
     assert bpy.ops.nextgenface.photo_light(person="Face") == {"FINISHED"}
     assert add_on.world == part_of(built, "light 0")
     assert add_on.world.nextgenface.angle == 0

@@ -136,10 +136,17 @@ def test_the_fit_is_watched_in_an_image_editor_until_it_ends(previewed):
     previewed(0.75, 200, 100)
     assert tuple(image.size) == (200, 100)
     assert image.pixels[0] == pytest.approx(0.75, abs=0.01)
-    assert not image.users or not image.use_fake_user
+    assert not image.is_dirty, "Blender would ask to save it"
     live_preview().forget()
-    assert IMAGE_NAME not in bpy.data.images
     assert live_preview().picture is None
+
+
+def test_what_is_watched_is_not_saved(previewed, tmp_path):
+    previewed(0.25)
+    bpy.ops.nextgenface.show_preview()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "face.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "face.blend"))
+    assert IMAGE_NAME not in bpy.data.images
 
 
 def test_an_undo_does_not_end_the_watching(previewed):
