@@ -18,7 +18,7 @@ from .openers import draw_opener
 from .pictures import pictures
 from .text import draw_wrapped
 
-SHEET_SCALE = 8.0
+SHEET_SCALE = 6.0
 
 
 class _Result:
