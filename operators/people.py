@@ -56,12 +56,19 @@ def remember(
         photo = memory.photos.add()
         photo.name = name
         photo.source = str(sources[number]) if number < len(sources) else ""
-    # A world of another person stays with that person.
-    if transaction.world is not None and not uid_of(transaction.world):
-        memory.previous_world = transaction.world
-    memory.previous_camera = transaction.camera.name if transaction.camera else ""
+    _remember_before(memory, transaction)
     for block in transaction.new_blocks():
         set_person(block, memory.uid)
+
+
+def _remember_before(memory: Any, transaction: Transaction) -> None:
+    """World and camera that the scene had; those that it had before another person where they are that one's own."""
+    world, camera = transaction.world, transaction.camera
+    owners = {person.nextgenface.uid: person.nextgenface for person in people()}
+    owner = owners.get(uid_of(world)) if world else None
+    memory.previous_world = owner.previous_world if owner else world
+    owner = owners.get(uid_of(camera)) if camera else None
+    memory.previous_camera = owner.previous_camera if owner else camera.name if camera else ""
 
 
 def people() -> list[bpy.types.Collection]:

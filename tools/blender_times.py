@@ -24,7 +24,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import in_blender
 
-TICKS, PREVIEW_SIZE = 200, 384
+PREVIEW_SIZE = 384
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -33,6 +33,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("result", type=Path, help="the result.json of a finished reconstruction")
     parser.add_argument("--texture", type=int, default=0, help="scale the maps to this many pixels before building")
     parser.add_argument("--repeat", type=int, default=3, help="how often the result is built")
+    parser.add_argument("--ticks", type=int, default=200, help="how many ticks are measured")
     return parser.parse_args(arguments)
 
 
@@ -45,11 +46,15 @@ def main(arguments: list[str]) -> int:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     sys.modules["nextgenface"].register()
     with tempfile.TemporaryDirectory() as folder:
-        result = scaled(bpy, options.result.resolve(), options.texture, Path(folder)) if options.texture else options.result
+        result = (
+            scaled(bpy, options.result.resolve(), options.texture, Path(folder)) if options.texture else options.result
+        )
         seconds = [build(bpy, result.resolve()) for _ in range(options.repeat)]
         print(f"build: {min(seconds):.2f} s at best, {max(seconds):.2f} s at worst, of {len(seconds)}")
-        ticks = [1000 * seconds for seconds in run_ticks(bpy, Path(folder))]
-    print(f"tick with a picture of {PREVIEW_SIZE} pixels: {statistics.median(ticks):.1f} ms, {max(ticks):.1f} ms at most")
+        ticks = [1000 * seconds for seconds in run_ticks(bpy, Path(folder), options.ticks)]
+    print(
+        f"tick with a picture of {PREVIEW_SIZE} pixels: {statistics.median(ticks):.1f} ms, {max(ticks):.1f} ms at most"
+    )
     return 0
 
 
@@ -76,7 +81,7 @@ def build(bpy: Any, result: Path) -> float:
     return build_result(bpy.context.scene, result, BuildOptions()).seconds
 
 
-def run_ticks(bpy: Any, folder: Path) -> list[float]:
+def run_ticks(bpy: Any, folder: Path, count: int) -> list[float]:
     """Seconds of each tick of a job that tells much."""
     from nextgenface.engine.protocol import Preview, Progress
     from nextgenface.operators.live_preview import IMAGE_NAME, live_preview
@@ -86,11 +91,11 @@ def run_ticks(bpy: Any, folder: Path) -> list[float]:
     random = np.random.default_rng(0)
     session._job, session.status = "job", Status(Phase.RUNNING)
     times = []
-    for number in range(TICKS):
+    for number in range(count):
         path = folder / f"preview_{number}.png"
         write_picture(path, random.random((PREVIEW_SIZE, PREVIEW_SIZE, 4), np.float32))
         begin = time.perf_counter()
-        session._take(Progress("job", "stage2", number, TICKS, 1.0, number / TICKS, 1.0))
+        session._take(Progress("job", "stage2", number, count, 1.0, number / count, 1.0))
         session._take(Preview("job", str(path), PREVIEW_SIZE, PREVIEW_SIZE))
         live_preview().follow(bpy.context, session.status.preview)
         times.append(time.perf_counter() - begin)

@@ -184,6 +184,18 @@ def test_remove_is_one_step_to_undo(add_on, built):
     assert snapshot(bpy.context.scene) == removed
 
 
+def test_the_scene_gets_its_own_world_and_camera_back_after_the_last_person(add_on, tmp_path):
+    mine = bpy.data.objects.new("My Camera", bpy.data.cameras.new("My Camera"))
+    add_on.collection.objects.link(mine)
+    add_on.camera = mine
+    path = make_result(tmp_path / "result")
+    for _ in range(2):
+        build_result(add_on, path, BuildOptions())
+    for name in ("Face", "Face.001"):
+        bpy.ops.nextgenface.remove_person(person=name)
+    assert (add_on.world.name, add_on.camera) == ("My World", mine)
+
+
 # --- rebuild ------------------------------------------------------------------------------------------------------------
 
 
@@ -208,6 +220,18 @@ def test_rebuild_keeps_names(add_on, built):
     before = snapshot(add_on)
     assert bpy.ops.nextgenface.rebuild(person="Face") == {"FINISHED"}
     assert snapshot(add_on) == before
+
+
+def test_rebuild_is_one_step_to_undo(add_on, built):
+    bpy.ops.ed.undo_push(message="before")
+    before, uid = snapshot(add_on), built.nextgenface.uid
+    assert bpy.ops.nextgenface.rebuild("EXEC_DEFAULT", True, person="Face") == {"FINISHED"}
+    after = people()[0].nextgenface.uid
+    bpy.ops.ed.undo()
+    assert snapshot(bpy.context.scene) == before
+    assert [person.nextgenface.uid for person in people()] == [uid]
+    bpy.ops.ed.redo()
+    assert [person.nextgenface.uid for person in people()] == [after]
 
 
 def test_rebuild_beside_hides_the_old_one(add_on, built):
