@@ -48,6 +48,21 @@ def test_the_parts_together_are_the_whole_head_but_lashes(built):
     assert set(together) == set(arrays["original_index"][used])
 
 
+@pytest.mark.parametrize("part", ["teeth", "tongue"])
+def test_teeth_and_tongue_follow_the_jaw(built, part):
+    instance = bpy.data.objects[getattr(built, part)]
+    key = instance.data.shape_keys.key_blocks["jawOpen"]
+    expected = np.empty(3 * len(key.data), np.float32)
+    key.data.foreach_get("co", expected)
+    keys = bpy.data.objects[built.head].data.shape_keys
+    keys.key_blocks["Expression photo"].value, keys.key_blocks["jawOpen"].value = 0.0, 1.0
+    bpy.context.view_layer.update()
+    mesh = instance.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    seen = np.empty(3 * len(mesh.vertices), np.float32)
+    mesh.vertices.foreach_get("co", seen)
+    assert np.allclose(seen, expected, atol=1e-6)
+
+
 def test_teeth_and_eyes_can_be_left_out(scene, tmp_path):
     options = BuildOptions(eyes=False, teeth=False, subdivision=False)
     built = build_result(scene, make_bundled_result(tmp_path / "mean"), options)
