@@ -44,7 +44,8 @@ def main(arguments: list[str]) -> int:
     except EngineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"{options.output}: {built.collection} with {built.vertices} vertices and {built.shape_keys} shape keys")
+    made = f"{built.vertices} vertices and {built.shape_keys} shape keys, built in {built.seconds:.1f} s"
+    print(f"{options.output}: {built.collection} with {made}")
     return 0
 
 
