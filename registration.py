@@ -5,24 +5,47 @@ from __future__ import annotations
 
 import bpy
 
-from .operators import after, engine, handlers, photos, reconstruct
+from .operators import (
+    after,
+    engine,
+    handlers,
+    live_preview,
+    photos,
+    reconstruct,
+    result_compare,
+    result_photo,
+    result_rebuild,
+    result_refine,
+    result_relight,
+    result_remove,
+)
 from .operators import settings as changed_settings
-from .panels import engine_settings, face, pictures, preferences
-from .properties import settings
+from .panels import engine_settings, face, pictures, preferences, result
+from .properties import light, results, settings
 
 CLASSES = (
     *settings.CLASSES,
+    *results.CLASSES,
+    *light.CLASSES,
     *preferences.CLASSES,
     *photos.CLASSES,
     *reconstruct.CLASSES,
     *changed_settings.CLASSES,
     *engine.CLASSES,
     *after.CLASSES,
+    *live_preview.CLASSES,
+    *result_photo.CLASSES,
+    *result_compare.CLASSES,
+    *result_rebuild.CLASSES,
+    *result_refine.CLASSES,
+    *result_relight.CLASSES,
+    *result_remove.CLASSES,
     *face.CLASSES,
     *engine_settings.CLASSES,
+    *result.CLASSES,
 )
 # Modules with something else to set up or to end.
-MODULES = (settings, handlers, engine, pictures)
+MODULES = (settings, results, light, handlers, engine, live_preview, pictures)
 
 
 def register() -> None:

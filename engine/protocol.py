@@ -195,6 +195,7 @@ class PhotoResult:
     head's frame into it. Pixel (0, 0) is the top left corner. ``width``, ``height``, ``focal_px``, ``cx``, ``cy`` are
     in pixels of the photo as it stands in ``photo`` (upright: EXIF orientation applied). ``mesh`` is the head with this
     photo's ``expression``. ``light_picture`` is ``light`` as an 8-bit picture without what is brighter than white.
+    ``window`` is the part of the photo that ``render`` shows, in the photo's pixels: left, top, width, height; empty: all.
     """
 
     photo: str
@@ -212,6 +213,7 @@ class PhotoResult:
     landmarks: str = ""
     light_picture: str = ""
     mesh: str = ""
+    window: list[float] = field(default_factory=list)
     expression: dict[str, float] = field(default_factory=dict)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from mathutils import Matrix
 
 from ..engine.protocol import PhotoResult
+from ..properties.results import set_role
 from .build_images import SRGB, ImageStore
 from .head_data import METRES_PER_MM, numbered
 
@@ -29,6 +30,7 @@ def build_camera(
     instance = bpy.data.objects.new(name, camera)
     collection.objects.link(instance)
     instance.matrix_world = camera_matrix(photo)
+    set_role(instance, f"camera {number}")
     camera.display_size = 0.05
     image = store.load(folder / photo.photo, numbered(f"{label} Photo", number), SRGB)
     camera.show_background_images = True
@@ -66,9 +68,9 @@ def _set_lens(camera: bpy.types.Camera, photo: PhotoResult) -> None:
     camera.clip_end = 100.0
 
 
-def set_render_size(scene: bpy.types.Scene, photo: PhotoResult) -> None:
-    """Renders come out in the photo's size."""
+def set_render_size(scene: bpy.types.Scene, size: tuple[int, int]) -> None:
+    """Renders come out in a photo's ``size``, width and height in pixels."""
     render = scene.render
-    render.resolution_x, render.resolution_y = photo.width, photo.height
+    render.resolution_x, render.resolution_y = size
     render.resolution_percentage = 100
     render.pixel_aspect_x = render.pixel_aspect_y = 1.0

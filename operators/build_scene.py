@@ -3,20 +3,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import bpy
 
-from ..engine.protocol import Result
+from ..engine.protocol import PhotoResult, Result
 from .build_camera import build_camera, set_render_size
-from .build_head import build_mesh_object, parent_eyes
+from .build_head import add_subdivision, build_mesh_object, parent_to
 from .build_images import ImageStore
-from .build_material import build_skin
+from .build_material import Materials, build_materials
 from .build_shape_keys import add_shape_keys, drive_by
+from .build_transaction import Transaction
 from .build_world import build_world
-from .head_data import BuildError, HeadData, read_head, take_parts
+from .head_data import EYE_PARTS, TEETH_PARTS, TONGUE_PARTS, BuildError, HeadFile, head_parts, read_head, take_parts
+from .people import photo_names, read_report, remember
 
 
 @dataclass(frozen=True)
@@ -28,37 +31,71 @@ class BuildOptions:
     eyes: bool = True
     shape_keys: bool = True
     pack_images: bool = True
+    teeth: bool = True
+    subdivision: bool = True
+    subsurface: bool = False
 
 
 @dataclass(frozen=True)
 class Built:
-    """Names of what was built; empty where something was left out."""
+    """Names of what was built; empty where something was left out. ``seconds`` is how long it took."""
 
     collection: str
     head: str
     eyes: str = ""
     camera: str = ""
     world: str = ""
+    teeth: str = ""
+    tongue: str = ""
     shape_keys: int = 0
     vertices: int = 0
+    seconds: float = 0.0
 
 
-def build_result(scene: bpy.types.Scene, result_path: Path, options: BuildOptions) -> Built:
+@dataclass(frozen=True)
+class _Job:
+    """What all steps of one build need."""
+
+    scene: bpy.types.Scene
+    result: Result
+    folder: Path
+    options: BuildOptions
+    collection: bpy.types.Collection
+    store: ImageStore
+    names: list[str]
+
+    @property
+    def label(self) -> str:
+        """What the names of all data-blocks begin with."""
+        return str(self.collection.name)
+
+
+def build_result(
+    scene: bpy.types.Scene, result_path: Path, options: BuildOptions, sources: Sequence[Path] = ()
+) -> Built:
     """Build the result in ``scene`` as one new collection; nothing that is there already is changed or reused.
+
+    ``sources`` are the photos that were reconstructed, where they are known; the collection remembers them.
 
     Raises:
         BuildError, ProtocolError: the result cannot be read or built; the file is then as it was before.
     """
-    result = read_result(result_path)
-    transaction = _Transaction(scene)
+    begin = time.perf_counter()
+    result, folder = read_result(result_path), result_path.parent
+    report = read_report(folder / result.report)
+    transaction = Transaction(scene)
     collection = bpy.data.collections.new(result.name)
     store = ImageStore(collection.name, options.pack_images)
+    names = photo_names(result, report)
     try:
-        return _build(scene, result, result_path.parent, options, collection, store)
+        built = _build(_Job(scene, result, folder, options, collection, store, names))
+        built = replace(built, seconds=time.perf_counter() - begin)
+        remember(collection, result_path, names, sources, report, built.seconds, transaction)
     except Exception:
         transaction.undo()
         store.discard()
         raise
+    return built
 
 
 def read_result(path: Path) -> Result:
@@ -69,99 +106,87 @@ def read_result(path: Path) -> Result:
         raise BuildError(f"There is no result at {path}.", "Reconstruct the photo again.") from error
 
 
-def _build(
-    scene: bpy.types.Scene,
-    result: Result,
-    folder: Path,
-    options: BuildOptions,
-    collection: bpy.types.Collection,
-    store: ImageStore,
-) -> Built:
-    scene.collection.children.link(collection)
-    label = collection.name
-    head_file = read_head(folder / result.head)
-    material = build_skin(label, result, folder, store)
-    head = _build_part(f"{label} Head", take_parts(head_file, eyes=False), result, options, collection, material)
+def _build(job: _Job) -> Built:
+    job.scene.collection.children.link(job.collection)
+    options, label = job.options, job.label
+    head_file = read_head(job.folder / job.result.head)
+    materials = build_materials(label, job.result, job.folder, job.store, options.subsurface)
+    head = _build_part(job, head_file, "Head", head_parts(head_file), materials.skin)
     if head is None:
         raise BuildError("The result has no head.", "Reconstruct the photo again.")
-    eyes = None
-    if options.eyes:
-        eyes = _build_part(f"{label} Eyes", take_parts(head_file, eyes=True), result, options, collection, material)
-    if eyes is not None:
-        parent_eyes(eyes, head)
-        drive_by(eyes, head)
-    cameras = _build_cameras(scene, result, folder, options, collection, store)
-    world = _light_scene(scene, result, folder, options, collection, store)
-    _set_view(scene)
-    _select_only(scene, head)
+    parts = _build_parts(job, head_file, materials)
+    for part in parts.values():
+        parent_to(part, head)
+        drive_by(part, head)
+    cameras, world = _build_cameras(job, head), _light_scene(job)
+    _set_view(job.scene)
+    _select_only(job.scene, head)
     keys = head.data.shape_keys
     return Built(
         collection=label,
         head=head.name,
-        eyes=eyes.name if eyes else "",
         camera=cameras[0].name if cameras else "",
         world=world.name if world else "",
         shape_keys=len(keys.key_blocks) if keys else 0,
         vertices=len(head.data.vertices),
+        **{title.lower(): part.name for title, part in parts.items()},
     )
 
 
+def _build_parts(job: _Job, head_file: HeadFile, materials: Materials) -> dict[str, bpy.types.Object]:
+    """The objects beside the head that are wanted and that the model has, by title."""
+    wanted = {}
+    if job.options.eyes:
+        wanted["Eyes"] = (EYE_PARTS, materials.eyes)
+    if job.options.teeth:
+        wanted |= {"Teeth": (TEETH_PARTS, materials.teeth), "Tongue": (TONGUE_PARTS, materials.skin)}
+    built = {title: _build_part(job, head_file, title, *part) for title, part in wanted.items()}
+    return {title: part for title, part in built.items() if part is not None}
+
+
 def _build_part(
-    name: str,
-    data: HeadData | None,
-    result: Result,
-    options: BuildOptions,
-    collection: bpy.types.Collection,
-    material: bpy.types.Material,
+    job: _Job, head_file: HeadFile, title: str, names: tuple[str, ...], material: bpy.types.Material
 ) -> bpy.types.Object | None:
-    """One mesh object with its keys; None where the head has no such part."""
+    """One mesh object with its keys; None where the model has no such part."""
+    data = take_parts(head_file, names)
     if data is None:
         return None
-    instance = build_mesh_object(name, data, collection, material)
-    if options.shape_keys:
-        add_shape_keys(instance, data, result.photos, only_moving=name.endswith("Eyes"))
+    instance = build_mesh_object(f"{job.label} {title}", data, job.collection, material, title.lower())
+    if job.options.shape_keys:
+        add_shape_keys(instance, data, job.result.photos, job.names, only_moving=title != "Head")
+    # Eyeballs are round enough, and would shrink away from the lids.
+    if job.options.subdivision and title != "Eyes":
+        add_subdivision(instance)
     return instance
 
 
-def _build_cameras(
-    scene: bpy.types.Scene,
-    result: Result,
-    folder: Path,
-    options: BuildOptions,
-    collection: bpy.types.Collection,
-    store: ImageStore,
-) -> list[bpy.types.Object]:
+def _build_cameras(job: _Job, head: bpy.types.Object) -> list[bpy.types.Object]:
     """A camera per photo; the scene looks through the first."""
-    if not options.camera or not result.photos:
+    photos = job.result.photos
+    if not job.options.camera or not photos:
         return []
     cameras = [
-        build_camera(collection.name, photo, folder, store, collection, number)
-        for number, photo in enumerate(result.photos)
+        build_camera(job.label, photo, job.folder, job.store, job.collection, number)
+        for number, photo in enumerate(photos)
     ]
-    scene.camera = cameras[0]
-    set_render_size(scene, result.photos[0])
+    for camera in cameras:
+        parent_to(camera, head)
+    job.scene.camera = cameras[0]
+    set_render_size(job.scene, (photos[0].width, photos[0].height))
     return cameras
 
 
-def _light_scene(
-    scene: bpy.types.Scene,
-    result: Result,
-    folder: Path,
-    options: BuildOptions,
-    collection: bpy.types.Collection,
-    store: ImageStore,
-) -> bpy.types.World | None:
+def _light_scene(job: _Job) -> bpy.types.World | None:
     """A world per photo; the first photo's is the scene's."""
-    if not options.light:
-        return None
+    photos: list[PhotoResult] = job.result.photos if job.options.light else []
     worlds = [
-        build_world(collection.name, photo, folder, store, number)
-        for number, photo in enumerate(result.photos)
+        build_world(job.label, photo, job.folder, job.store, number)
+        for number, photo in enumerate(photos)
         if photo.light
     ]
     if not worlds:
         return None
-    scene.world = worlds[0]
+    job.scene.world = worlds[0]
     return worlds[0]
 
 
@@ -184,55 +209,3 @@ def _select_only(scene: bpy.types.Scene, instance: bpy.types.Object) -> None:
         other.select_set(False, view_layer=layer)
     instance.select_set(True, view_layer=layer)
     layer.objects.active = instance
-
-
-class _Transaction:
-    """Remembers a file's data-blocks and the scene's settings that a build touches, to put them back."""
-
-    _RENDER = ("resolution_x", "resolution_y", "resolution_percentage", "pixel_aspect_x", "pixel_aspect_y")
-    _VIEW = ("view_transform", "look", "exposure", "gamma", "use_curve_mapping", "use_white_balance")
-
-    def __init__(self, scene: bpy.types.Scene) -> None:
-        self._scene = scene
-        self._camera, self._world = scene.camera, scene.world
-        self._layer = bpy.context.view_layer if bpy.context.scene == scene else scene.view_layers[0]
-        self._active = self._layer.objects.active
-        self._selected = [item for item in self._layer.objects if item.select_get(view_layer=self._layer)]
-        self._render = _read(scene.render, self._RENDER)
-        self._view = _read(scene.view_settings, self._VIEW)
-        self._before = {block.session_uid for block in _data_blocks()}
-
-    def undo(self) -> None:
-        """Remove every data-block that came since, and put the settings back."""
-        bpy.data.batch_remove([block for block in _data_blocks() if block.session_uid not in self._before])
-        self._scene.camera, self._scene.world = self._camera, self._world
-        _write(self._scene.render, self._render)
-        _write(self._scene.view_settings, self._view)
-        for item in self._selected:
-            item.select_set(True, view_layer=self._layer)
-        self._layer.objects.active = self._active
-
-
-def _data_blocks() -> list[bpy.types.ID]:
-    """All data-blocks of the kinds that a build makes."""
-    data = bpy.data
-    kinds = (
-        data.collections,
-        data.objects,
-        data.meshes,
-        data.shape_keys,
-        data.materials,
-        data.images,
-        data.cameras,
-        data.worlds,
-    )
-    return [block for kind in kinds for block in kind]
-
-
-def _read(owner: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: getattr(owner, name) for name in names if hasattr(owner, name)}
-
-
-def _write(owner: Any, values: dict[str, Any]) -> None:
-    for name, value in values.items():
-        setattr(owner, name, value)

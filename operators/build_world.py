@@ -8,6 +8,7 @@ from pathlib import Path
 import bpy
 
 from ..engine.protocol import PhotoResult
+from ..properties.results import set_role
 from .build_images import LINEAR, ImageStore
 from .head_data import numbered
 
@@ -20,6 +21,13 @@ def build_world(label: str, photo: PhotoResult, folder: Path, store: ImageStore,
     top. So no mapping node is needed.
     """
     name = numbered(f"{label} Light", number)
+    world = picture_world(name, store.load(folder / photo.light, name, LINEAR))
+    set_role(world, f"light {number}")
+    return world
+
+
+def picture_world(name: str, image: bpy.types.Image) -> bpy.types.World:
+    """A world lit by a lat-long ``image``, strength 1."""
     world = bpy.data.worlds.new(name)
     # A scene shows one world; those of other photos and people would not be saved.
     world.use_fake_user = True
@@ -28,11 +36,12 @@ def build_world(label: str, photo: PhotoResult, folder: Path, store: ImageStore,
     tree = world.node_tree
     tree.nodes.clear()
     environment = tree.nodes.new("ShaderNodeTexEnvironment")
-    environment.name = environment.label = "Photo Light"
+    environment.name = environment.label = "Light"
     environment.location = (-300, 0)
     environment.projection = "EQUIRECTANGULAR"
-    environment.image = store.load(folder / photo.light, name, LINEAR)
+    environment.image = image
     background = tree.nodes.new("ShaderNodeBackground")
+    background.name = "Background"
     background.inputs["Strength"].default_value = 1.0
     output = tree.nodes.new("ShaderNodeOutputWorld")
     output.location = (220, 0)

@@ -16,6 +16,8 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int32]
 
 EYE_PARTS = ("eye_left", "eye_right")
+TEETH_PARTS = ("teeth_upper", "teeth_lower")
+TONGUE_PARTS = ("tongue",)
 # Cards for pictures of lashes, of which there are none: they would be bars before the eyes.
 LEFT_OUT = ("lashes",)
 METRES_PER_MM = 0.001
@@ -116,12 +118,15 @@ def _check(head: HeadFile, name: str) -> None:
         raise BuildError(f"The head in {name} has points at infinity.", "Try another photo or preset.")
 
 
-def take_parts(head: HeadFile, eyes: bool) -> HeadData | None:
-    """The eyeballs (``eyes``) or all the rest but lashes; vertices keep their order. None where there is nothing of it."""
-    eye_parts, left_out = (
-        [index for index, name in enumerate(head.part_names) if name in names] for names in (EYE_PARTS, LEFT_OUT)
-    )
-    faces = (np.isin(head.face_part, eye_parts) == eyes) & ~np.isin(head.face_part, left_out)
+def head_parts(head: HeadFile) -> tuple[str, ...]:
+    """The parts that make the head itself: all that are no object of their own and not left out."""
+    others = (*EYE_PARTS, *TEETH_PARTS, *TONGUE_PARTS, *LEFT_OUT)
+    return tuple(name for name in head.part_names if name not in others)
+
+
+def take_parts(head: HeadFile, names: tuple[str, ...]) -> HeadData | None:
+    """The parts by these names; vertices keep their order. None where there is nothing of them."""
+    faces = np.isin(head.face_part, [index for index, name in enumerate(head.part_names) if name in names])
     if not faces.any():
         return None
     quads = head.quads[faces]

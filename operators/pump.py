@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import bpy
 
+from .live_preview import live_preview
 from .session import session
 
 SECONDS_BETWEEN_TICKS = 0.1
@@ -46,6 +47,8 @@ class PumpMixin:
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
         changed = session.pump()
+        if changed:
+            live_preview().follow(context, session.status.preview)
         end = self.tick(context)
         if changed or end:
             redraw_panels(context)
@@ -55,7 +58,9 @@ class PumpMixin:
         return end
 
     def stop_pump(self, context: bpy.types.Context) -> None:
-        """End the timer."""
+        """End the timer, and what was there to watch."""
+        if not session.is_active:
+            live_preview().forget()
         context.window_manager.event_timer_remove(self.timer)
 
     def begin(self, context: bpy.types.Context) -> bool:

@@ -60,6 +60,9 @@ def build_options(scene: bpy.types.Scene) -> BuildOptions:
         camera=chosen.build_camera,
         light=chosen.build_light,
         eyes=chosen.build_eyes,
+        teeth=chosen.build_teeth,
+        subdivision=chosen.build_subdivision,
+        subsurface=chosen.build_subsurface,
         shape_keys=chosen.build_shape_keys,
         pack_images=chosen.pack_images or not bpy.data.filepath,
     )
@@ -76,7 +79,8 @@ def waiting_reason(context: bpy.types.Context) -> str:
 
 def summary_of(built: Built) -> str:
     """What was built, in a few words."""
-    parts = [name for name, there in (("eyes", built.eyes), ("camera", built.camera), ("light", built.world)) if there]
+    parts = [name for name in ("eyes", "teeth", "tongue", "camera") if getattr(built, name)]
+    parts += ["light"] if built.world else []
     keys = [f"{built.shape_keys} shape keys"] if built.shape_keys else []
     return ", ".join(["head", *parts, *keys]).capitalize()
 
@@ -88,23 +92,19 @@ def hide(name: str) -> None:
         collection.hide_viewport = collection.hide_render = True
 
 
-class NEXTGENFACE_OT_reconstruct(PumpMixin, bpy.types.Operator):
-    """Turn photos into a head with textures, cameras and light. You can go on working meanwhile"""
+class JobMixin(PumpMixin):
+    """For operators that have people reconstructed, one after the other: they say who, and how each one's job is started."""
 
-    bl_idname = "nextgenface.reconstruct"
-    bl_label = "Reconstruct Face"
-    bl_options: ClassVar[set[str]] = {"UNDO"}
+    def people(self, context: bpy.types.Context) -> list[list[Path]]:
+        """The photos of each person."""
+        raise NotImplementedError
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only one job at a time, and only with a photo."""
-        if session.is_active:
-            cls.poll_message_set(BUSY)
-        elif not chosen_photos(context.scene.nextgenface):
-            cls.poll_message_set("Choose a photo first")
-        else:
-            return True
-        return False
+    def start(self, context: bpy.types.Context, scene: bpy.types.Scene, photos: list[Path]) -> str:
+        """Start the job of the person in ``photos``; its id. Raises EngineError with the reason if it cannot."""
+        raise NotImplementedError
+
+    def after_build(self, built: Built) -> None:
+        """What is to be done beside building."""
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Start, and return at the end."""
@@ -118,7 +118,7 @@ class NEXTGENFACE_OT_reconstruct(PumpMixin, bpy.types.Operator):
 
     def begin(self, context: bpy.types.Context) -> bool:
         """Start the job; False where that is not possible."""
-        self.waiting = chosen_people(context.scene.nextgenface)
+        self.waiting = self.people(context)
         self.row = len(self.waiting) > 1
         self.built: list[str] = []
         self.skipped: list[str] = []
@@ -137,7 +137,7 @@ class NEXTGENFACE_OT_reconstruct(PumpMixin, bpy.types.Operator):
         while self.waiting:
             photos = self.waiting.pop(0)
             try:
-                self.job = start_job(context, scene, photos)
+                self.job = self.start(context, scene, photos)
             except EngineError as error:
                 session.refuse(error.message, error.remedy)
                 self._tell_failure(error.message, error.remedy)
@@ -202,15 +202,18 @@ class NEXTGENFACE_OT_reconstruct(PumpMixin, bpy.types.Operator):
     def _build(self, context: bpy.types.Context) -> set[str]:
         scene = bpy.data.scenes.get(self.scene) or context.scene
         try:
-            built = build_result(scene, Path(session.status.result), build_options(scene))
+            sources = [Path(photo) for photo in session.status.photos]
+            built = build_result(scene, Path(session.status.result), build_options(scene), sources)
         except EngineError as error:
             return self._fail(error.message, error.remedy)
         except Exception as error:
             traceback.print_exc()
             return self._fail(f"The head could not be built ({type(error).__name__}).", REPORT_IT)
+        self.after_build(built)
         others = in_the_way(scene, bpy.data.collections[built.collection])
         session.finish(built.collection, summary_of(built), others)
-        self.report({"INFO"}, f"{built.collection}: {session.status.summary}")
+        session.status.build_seconds = built.seconds
+        self.report({"INFO"}, f"{built.collection}: {session.status.summary}, built in {built.seconds:.1f} s")
         if others and bpy.app.background:
             # With a window the panel says so, beside the button that hides them.
             self.report({"WARNING"}, f"In the way or adding light: {', '.join(others)}")
@@ -225,6 +228,33 @@ class NEXTGENFACE_OT_reconstruct(PumpMixin, bpy.types.Operator):
         """Called by Blender when it ends the operator itself: its window was closed, or another file is opened."""
         if session.job == self.job:
             session.abandon("Stopped because the window was closed.", "Start it again.")
+
+
+class NEXTGENFACE_OT_reconstruct(JobMixin, bpy.types.Operator):
+    """Turn photos into a head with textures, cameras and light. You can go on working meanwhile"""
+
+    bl_idname = "nextgenface.reconstruct"
+    bl_label = "Reconstruct Face"
+    bl_options: ClassVar[set[str]] = {"UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only one job at a time, and only with a photo."""
+        if session.is_active:
+            cls.poll_message_set(BUSY)
+        elif not chosen_photos(context.scene.nextgenface):
+            cls.poll_message_set("Choose a photo first")
+        else:
+            return True
+        return False
+
+    def people(self, context: bpy.types.Context) -> list[list[Path]]:
+        """Those whom the scene asks for."""
+        return chosen_people(context.scene.nextgenface)
+
+    def start(self, context: bpy.types.Context, scene: bpy.types.Scene, photos: list[Path]) -> str:
+        """With the scene's settings."""
+        return start_job(context, scene, photos)
 
 
 class NEXTGENFACE_OT_cancel(bpy.types.Operator):

@@ -50,7 +50,11 @@ class Status:
 
     phase: Phase = Phase.IDLE
     photo: str = ""
+    photos: list[str] = field(default_factory=list)
     stage: str = ""
+    step: int = 0
+    steps: int = 0
+    loss: float | None = None
     fraction: float = 0.0
     seconds_left: float = -1.0
     preview: str = ""
@@ -60,6 +64,7 @@ class Status:
     log: str = ""
     result: str = ""
     seconds: float = 0.0
+    build_seconds: float = 0.0
     summary: str = ""
     collection: str = ""
     in_the_way: list[str] = field(default_factory=list)
@@ -102,8 +107,10 @@ class Session:
         settings: Mapping[str, Any],
         log_folder: Path,
         notices: Sequence[str] = (),
+        checkpoint: Path | None = None,
+        skip: Sequence[int] = (),
     ) -> str:
-        """Start a job and return its id; ``notices`` are shown with its warnings.
+        """Start a job and return its id; ``notices`` are shown with its warnings. ``checkpoint``, ``skip``: see `StartJob`.
 
         Raises:
             EngineError: another one is active, or the engine's Python cannot be run. The status is as before then.
@@ -112,8 +119,9 @@ class Session:
             raise EngineError(f"{BUSY}.")
         worker = self._living_worker(python, log_folder)
         self.status = Status(Phase.RUNNING, photo=photos[0].name, stage="Starting the engine", log=str(worker.log))
+        self.status.photos = [str(photo) for photo in photos]
         self.status.warnings += notices
-        self._job = worker.start_job(photos, output, settings, notices=notices)
+        self._job = worker.start_job(photos, output, settings, checkpoint=checkpoint, skip=skip, notices=notices)
         return self._job
 
     def start_check(self, python: Path, log_folder: Path) -> None:
@@ -212,6 +220,7 @@ class Session:
         status = self.status
         if isinstance(message, Progress):
             status.stage, status.fraction = message.stage, message.fraction
+            status.step, status.steps, status.loss = message.step, message.steps, message.loss
             status.seconds_left = message.seconds_left
         elif isinstance(message, Preview):
             status.preview = message.path

@@ -8,12 +8,14 @@ from typing import ClassVar
 
 import bpy
 
-from ..engine.progress import duration, stage_name
+from ..engine.progress import duration
 from ..operators.session import Phase, Status, session
 from ..properties.places import engine_python
 from ..properties.preferences import chosen_python
+from .openers import draw_opener
 from .pictures import pictures
 from .preferences import draw_engine
+from .running import draw_running
 from .text import draw_wrapped
 
 PICTURE_SCALE = 7.0
@@ -36,7 +38,7 @@ class NEXTGENFACE_PT_face(_Tab, bpy.types.Panel):
         """The photo and the button; or what runs; then how the last one ended."""
         layout, status = self.layout, session.status
         if session.is_active:
-            _draw_running(layout, context, status)
+            draw_running(layout, context, status)
             return
         _draw_photo(layout, context)
         if status.phase is Phase.DONE:
@@ -81,48 +83,27 @@ def _draw_more_photos(layout: bpy.types.UILayout, chosen: bpy.types.PropertyGrou
         layout.row(align=True).prop(chosen, "people", expand=True)
 
 
-def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, status: Status) -> None:
-    icon = pictures().preview(status.preview)
-    if not icon:
-        icon = pictures().thumbnail(bpy.path.abspath(context.scene.nextgenface.photo))
-    if icon:
-        layout.template_icon(icon_value=icon, scale=PICTURE_SCALE)
-    cancelling = status.phase is Phase.CANCELLING
-    layout.label(text="Cancelling..." if cancelling else stage_name(status.stage))
-    left = f"{duration(status.seconds_left)} left" if status.seconds_left >= 0 else ""
-    layout.progress(factor=status.fraction, text=f"{status.fraction:.0%}" + (f", {left}" if left else ""))
-    for warning in status.warnings[-3:]:
-        draw_wrapped(layout, context, warning, "INFO")
-    row = layout.row()
-    row.scale_y = 1.3
-    row.operator("nextgenface.cancel", icon="X")
-
-
 def _draw_done(layout: bpy.types.UILayout, context: bpy.types.Context, status: Status) -> None:
     box = layout.box()
     _draw_title(box, f"Done in {duration(status.seconds)}", "CHECKMARK")
     for warning in status.warnings[-3:]:
         draw_wrapped(box, context, warning, "INFO")
-    column = _draw_built(box, context, status)
-    folder = Path(status.result).parent
-    _draw_opener(column, "Open Folder", "FILE_FOLDER", folder, "the folder with maps, mesh and report")
-    sheet = next(iter(sorted(folder.glob("render_*.png"))), None)
-    if sheet is not None:
-        _draw_opener(column, "Show Contact Sheet", "IMAGE_DATA", sheet, "photo, reconstruction and maps side by side")
+    _draw_built(box, context, status)
 
 
-def _draw_built(box: bpy.types.UILayout, context: bpy.types.Context, status: Status) -> bpy.types.UILayout:
-    """What was built, as long as it is there; returns the column for the buttons."""
+def _draw_built(box: bpy.types.UILayout, context: bpy.types.Context, status: Status) -> None:
+    """What was built, as long as it is there; the panel "Result" has the buttons."""
     if status.collection not in bpy.data.collections:
         draw_wrapped(box, context, "It is no longer in this file. Its maps and mesh are in the folder.")
-        return box.column(align=True)
+        draw_opener(
+            box, "Open Folder", "FILE_FOLDER", Path(status.result).parent, "the folder with maps, mesh and report"
+        )
+        return
     draw_wrapped(box, context, status.summary)
     if status.in_the_way:
         draw_wrapped(box, context, f"In the way or adding light: {', '.join(status.in_the_way)}", "INFO")
         box.operator("nextgenface.isolate", icon="HIDE_ON")
-    column = box.column(align=True)
-    column.operator("nextgenface.view_photo", icon="VIEW_CAMERA")
-    return column
+    box.operator("nextgenface.view_photo", icon="VIEW_CAMERA")
 
 
 def _draw_failed(layout: bpy.types.UILayout, context: bpy.types.Context, status: Status) -> None:
@@ -132,7 +113,7 @@ def _draw_failed(layout: bpy.types.UILayout, context: bpy.types.Context, status:
     if status.remedy:
         draw_wrapped(box, context, status.remedy, "RIGHTARROW_THIN")
     if status.log:
-        _draw_opener(box.column(), "Open Log", "TEXT", Path(status.log), f"the engine's log, {status.log}")
+        draw_opener(box.column(), "Open Log", "TEXT", Path(status.log), f"the engine's log, {status.log}")
 
 
 def _draw_cancelled(layout: bpy.types.UILayout, context: bpy.types.Context, status: Status) -> None:
@@ -145,11 +126,6 @@ def _draw_title(box: bpy.types.UILayout, text: str, icon: str) -> None:
     row = box.row()
     row.label(text=text, icon=icon)
     row.operator("nextgenface.dismiss", text="", icon="X", emboss=False)
-
-
-def _draw_opener(layout: bpy.types.UILayout, text: str, icon: str, path: Path, what: str) -> None:
-    button = layout.operator("nextgenface.open_file", text=text, icon=icon)
-    button.path, button.what = str(path), what
 
 
 class _Closed(_Tab):
@@ -177,8 +153,8 @@ class NEXTGENFACE_PT_settings(_Closed, bpy.types.Panel):
         layout, chosen = _as_form(self.layout), context.scene.nextgenface
         layout.prop(chosen, "texture_size")
         column = layout.column(heading="Build", align=True)
-        for name in ("build_eyes", "build_shape_keys", "build_camera", "build_light"):
-            column.prop(chosen, name)
+        for name in ("eyes", "teeth", "shape_keys", "camera", "light", "subdivision", "subsurface"):
+            column.prop(chosen, f"build_{name}")
 
 
 class NEXTGENFACE_PT_output(_Closed, bpy.types.Panel):

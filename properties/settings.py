@@ -68,6 +68,17 @@ class NEXTGENFACE_PG_settings(bpy.types.PropertyGroup):
         name="Light", description="Add the photo's light and make it the scene's world", default=True
     )
     build_eyes: bpy.props.BoolProperty(name="Eyes", description="Add the eyes as an object of their own", default=True)
+    build_teeth: bpy.props.BoolProperty(
+        name="Teeth and Tongue", description="Add teeth and tongue as objects of their own", default=True
+    )
+    build_subdivision: bpy.props.BoolProperty(
+        name="Subdivision", description="Round the head in renders; the view stays as quick as it is", default=True
+    )
+    build_subsurface: bpy.props.BoolProperty(
+        name="Skin Subsurface",
+        description="Let light go through the skin. Its colour stays, shadows get softer and renders take longer",
+        default=False,
+    )
     build_shape_keys: bpy.props.BoolProperty(
         name="Shape Keys", description="Add the photo's expression, the ARKit expressions and the sliders", default=True
     )

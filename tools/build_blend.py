@@ -35,6 +35,8 @@ def main(arguments: list[str]) -> int:
     from nextgenface.operators.save_blend import save_blend
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
+    # The file remembers who was built in it by the add-on's properties.
+    sys.modules["nextgenface"].register()
     bpy.context.scene.render.engine = "CYCLES"
     try:
         built = build_result(bpy.context.scene, options.result.resolve(), BuildOptions())
@@ -42,7 +44,8 @@ def main(arguments: list[str]) -> int:
     except EngineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"{options.output}: {built.collection} with {built.vertices} vertices and {built.shape_keys} shape keys")
+    made = f"{built.vertices} vertices and {built.shape_keys} shape keys, built in {built.seconds:.1f} s"
+    print(f"{options.output}: {built.collection} with {made}")
     return 0
 
 

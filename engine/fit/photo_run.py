@@ -166,6 +166,7 @@ class PhotoRun:
             render=picture,
             mask=uncropped(self.prepared.mask, crop, photo),
             landmarks=self._landmarks(second),
+            window=(crop.left, crop.top, crop.width / crop.scale, crop.height / crop.scale),
             panels={
                 "Input": crop.linear,
                 "Overlay": over(picture, crop.linear, OVERLAY_SHARE),

@@ -77,6 +77,7 @@ class PhotoData:
         data_panels: titles of panels that are data in [0, 1] and not light (specular, roughness, coverage, normals): shown
             without the sRGB curve.
         landmarks: (H, W, 3) uint8 sRGB: the points found and those of the fitted head; None: not written.
+        window: left, top, width and height, in pixels of ``picture``, of what ``render`` shows; None: the whole photo.
     """
 
     source: Path
@@ -89,6 +90,7 @@ class PhotoData:
     data_panels: tuple[str, ...] = ("Specular", "Roughness", "Coverage", "Normals")
     mask: FloatArray | None = None
     landmarks: NDArray[np.uint8] | None = None
+    window: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True)

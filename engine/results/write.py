@@ -108,6 +108,7 @@ def _write_photo(path: Path, number: int, photo: PhotoData, reporter: Reporter) 
         mask=names.get("mask", ""),
         landmarks=names.get("landmarks", ""),
         mesh=_mesh_name(number),
+        window=[] if photo.window is None else [float(value) for value in photo.window],
         expression={name: float(weight) for name, weight in photo.expression.items()},
     )
 

@@ -105,7 +105,7 @@ def test_keys_have_names_and_ranges(built):
     values = {key.name: (key.slider_min, key.slider_max, key.value) for key in keys if key.name != "Basis"}
     assert values == {
         "Expression photo": (0, 1, 1), "jawOpen": (0, 1, 0), "eyeLookDownLeft": (0, 1, 0),
-        "mouthPucker": (0, 1, 0), "Nose Width": (-1, 1, 0),
+        "mouthPucker": (0, 1, 0), "Shape: Nose Width": (-1, 1, 0),
     }  # fmt: skip
     assert len(keys) == built.shape_keys
 
@@ -151,7 +151,10 @@ def test_each_photo_has_its_camera_with_its_picture_and_its_world(scene, tmp_pat
 
 def test_the_skin_is_a_principled_bsdf_with_the_right_colour_spaces(built):
     material = bpy.data.objects[built.head].data.materials[0]
-    assert bpy.data.objects[built.eyes].data.materials[0] == material
+    eyes = bpy.data.objects[built.eyes].data.materials[0]
+    assert eyes != material
+    images = [[node.image for node in each.node_tree.nodes if node.type == "TEX_IMAGE"] for each in (material, eyes)]
+    assert images[0] == images[1], "the maps are in the file once"
     shader = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
     assert shader.inputs["IOR"].default_value == 1.5
     assert shader.inputs["Subsurface Weight"].default_value == 0
@@ -252,7 +255,9 @@ def break_at(monkeypatch, function):
     monkeypatch.setattr(build_scene, function, broken)
 
 
-@pytest.mark.parametrize("function", ["build_skin", "add_shape_keys", "parent_eyes", "build_camera", "_select_only"])
+@pytest.mark.parametrize(
+    "function", ["build_materials", "add_shape_keys", "parent_to", "build_camera", "_select_only", "remember"]
+)
 def test_a_build_that_breaks_leaves_everything_as_it_was(scene, tmp_path, monkeypatch, function):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "face.blend"))
     path, before = make_result(tmp_path / "result"), snapshot(scene)

@@ -43,7 +43,7 @@ def build_scene(folder, values):
     """The dome in the built material, the light and the camera."""
     from nextgenface.operators.build_head import FACE_UV
     from nextgenface.operators.build_images import ImageStore
-    from nextgenface.operators.build_material import build_skin
+    from nextgenface.operators.build_material import build_materials
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
@@ -56,7 +56,7 @@ def build_scene(folder, values):
     mesh.shade_smooth()
     scene.collection.objects.link(bpy.data.objects.new("dome", mesh))
     maps = {name: f"{name}.png" for name in ("diffuse", "specular", "roughness", "normal")}
-    mesh.materials.append(build_skin("Face", Result(**maps), folder, ImageStore("Face", pack=False)))
+    mesh.materials.append(build_materials("Face", Result(**maps), folder, ImageStore("Face", pack=False), False).skin)
     add_light(scene, folder / "light.exr")
     add_camera(scene, len(values["bumpy"]))
     set_cycles(scene, depth=1)

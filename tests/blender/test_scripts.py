@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import bpy
+import numpy as np
 import pytest
 from small_result import make_result
 
@@ -37,6 +38,40 @@ def test_a_result_becomes_a_blend_and_a_render(empty_file, tmp_path):
     line = next(line for line in done.stdout.splitlines() if line.startswith("psnr_db"))
     assert 3 < float(line.split()[1]) < 40
     assert line.endswith(f"over {64 * 48} pixels"), "the grey photo is its own mask: all of it is over one half"
+
+
+def test_a_built_file_remembers_its_person(empty_file, tmp_path):
+    import nextgenface
+
+    result, blend = make_result(tmp_path / "result"), tmp_path / "face.blend"
+    assert run("build_blend.py", result, "-o", blend).returncode == 0
+    bpy.ops.wm.open_mainfile(filepath=str(blend))
+    nextgenface.register()
+    try:
+        assert bpy.data.collections["Face"].nextgenface.result == str(result)
+    finally:
+        nextgenface.unregister()
+
+
+def test_the_expressions_of_a_result_are_pictured(empty_file, tmp_path):
+    result, picture = make_result(tmp_path / "result"), tmp_path / "keys.jpg"
+    done = run("arkit_sheet.py", result, "-o", picture, "--tile", 24, "--samples", 1)
+    assert done.returncode == 0, done.stderr
+    assert "3 keys" in done.stdout
+    image = bpy.data.images.load(str(picture))
+    assert tuple(image.size) == (9 * 24, 30)
+    # The neutral head fills the middle of the first picture; the last five are empty.
+    pixels = np.array(image.pixels[:]).reshape(30, 9 * 24, 4)
+    assert np.abs(pixels[15, 12, :3] - pixels[15, -12, :3]).max() > 0.1
+
+
+def test_times_are_measured(empty_file, tmp_path):
+    done = run("blender_times.py", make_result(tmp_path / "result"), "--repeat", 1, "--ticks", 2)
+    assert done.returncode == 0, done.stderr
+    assert [line.split(":")[0] for line in done.stdout.splitlines() if " ms" in line or "build" in line] == [
+        "build",
+        "tick with a picture of 384 pixels",
+    ]
 
 
 def test_a_missing_result_is_told(tmp_path):

@@ -234,6 +234,25 @@ def test_the_picture_of_the_head_lies_over_the_photo(run):
     assert render.shape[0] <= photo.shape[0]
 
 
+def test_the_window_is_the_part_of_the_photo_that_the_render_shows(run):
+    """In that window the render is closer to the photo than in one beside it."""
+    photo = Result.from_json((run / "result.json").read_text("utf-8")).photos[0]
+    picture, render = _picture(run / photo.photo)[..., :3], _picture(run / photo.render)
+    mask = _picture(run / photo.mask)
+    size = render.shape[1::-1]
+
+    def cut(values, aside=0.0):
+        left, top, width, height = photo.window
+        matrix = np.array([[size[0] / width, 0.0, 0.0], [0.0, size[1] / height, 0.0]])
+        matrix[:, 2] = -matrix[:, :2] @ [left + aside, top]
+        return cv2.warpAffine(values.astype(np.float32), matrix, size)
+
+    skin = (cut(mask[..., 0] if mask.ndim == 3 else mask) > 250) & (render[..., 3] > 250)
+    errors = [np.abs(cut(picture, aside) - render[..., :3])[skin].mean() for aside in (-8.0, 0.0, 8.0)]
+    assert skin.sum() > 1000
+    assert errors[1] < 0.6 * min(errors[0], errors[2])
+
+
 # --- what is told -----------------------------------------------------------------------------------------------------
 
 

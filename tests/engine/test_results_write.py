@@ -52,6 +52,7 @@ def _data(tmp_path, bits=8):
         environment=chance.random((4, 8, 3), np.float32) * 20,
         render=chance.random((30, 20, 4), np.float32),
         panels=dict.fromkeys(TITLES, chance.random((16, 16, 3), np.float32)),
+        window=(1.5, 2.0, 10.0, 15.0),
     )
     diffuse = chance.random((32, 32, 3), np.float32)
     rough = chance.random((32, 32), np.float32)
@@ -66,6 +67,7 @@ def test_all_files_are_there_under_their_names_and_the_description_leads_to_them
     photo = result.photos[0]
     assert (photo.width, photo.height, photo.focal_px, photo.translation) == (20, 30, 55.5, [0.0, 0.0, -600.0])
     assert photo.expression == {"jawOpen": 0.5}
+    assert photo.window == [1.5, 2.0, 10.0, 15.0]
     for name in (
         result.head,
         result.mesh,
