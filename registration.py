@@ -5,9 +5,20 @@ from __future__ import annotations
 
 import bpy
 
-from .operators import after, engine, handlers, photos, reconstruct
+from .operators import (
+    after,
+    apply_to_human,
+    engine,
+    export_fbx,
+    export_gltf,
+    export_metahuman,
+    export_target,
+    handlers,
+    photos,
+    reconstruct,
+)
 from .operators import settings as changed_settings
-from .panels import engine_settings, face, pictures, preferences
+from .panels import engine_settings, export, face, pictures, preferences
 from .properties import settings
 
 CLASSES = (
@@ -18,8 +29,14 @@ CLASSES = (
     *changed_settings.CLASSES,
     *engine.CLASSES,
     *after.CLASSES,
+    *export_gltf.CLASSES,
+    *export_fbx.CLASSES,
+    *export_metahuman.CLASSES,
+    *export_target.CLASSES,
+    *apply_to_human.CLASSES,
     *face.CLASSES,
     *engine_settings.CLASSES,
+    *export.CLASSES,
 )
 # Modules with something else to set up or to end.
 MODULES = (settings, handlers, engine, pictures)
