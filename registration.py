@@ -8,6 +8,7 @@ import bpy
 from .operators import (
     after,
     apply_to_human,
+    command,
     engine,
     export_fbx,
     export_gltf,
@@ -39,7 +40,7 @@ CLASSES = (
     *export.CLASSES,
 )
 # Modules with something else to set up or to end.
-MODULES = (settings, handlers, engine, pictures)
+MODULES = (settings, handlers, engine, pictures, command)
 
 
 def register() -> None:

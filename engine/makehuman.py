@@ -93,7 +93,7 @@ def base_mesh() -> BaseMesh:
         raise OutputError("MakeHuman's base mesh cannot be read.", "Install the extension again.") from error
 
 
-def read_neutral(result: Path) -> tuple[NDArray[np.floating], NDArray[np.integer], str]:
+def read_neutral(result: Path) -> tuple[NDArray[np.floating[Any]], NDArray[np.integer[Any]], str]:
     """Neutral head (V, 3) mm, its hm08 vertices (V,) and its name, from a ``result.json``.
 
     Raises:
@@ -111,7 +111,7 @@ def read_neutral(result: Path) -> tuple[NDArray[np.floating], NDArray[np.integer
 
 
 def make_target(
-    vertices: NDArray[np.floating], original_index: NDArray[np.integer], current: FloatArray | None = None
+    vertices: NDArray[np.floating[Any]], original_index: NDArray[np.integer[Any]], current: FloatArray | None = None
 ) -> Target:
     """The target that turns hm08, or a human of it, into the fitted head.
 
@@ -147,7 +147,7 @@ def _start(base: BaseMesh, current: FloatArray) -> FloatArray:
 
 
 def _in_order(
-    base: BaseMesh, vertices: FloatArray, original_index: NDArray[np.integer]
+    base: BaseMesh, vertices: FloatArray, original_index: NDArray[np.integer[Any]]
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """(V, 3) the vertices in hm08's order, and (V,) which of them there are."""
     rows = np.searchsorted(base.index, original_index).clip(0, len(base.index) - 1)
