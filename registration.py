@@ -16,6 +16,9 @@ from .operators import (
     export_target,
     handlers,
     photos,
+    preferences_caches,
+    preferences_folders,
+    preferences_report,
     reconstruct,
 )
 from .operators import settings as changed_settings
@@ -29,6 +32,9 @@ CLASSES = (
     *reconstruct.CLASSES,
     *changed_settings.CLASSES,
     *engine.CLASSES,
+    *preferences_caches.CLASSES,
+    *preferences_folders.CLASSES,
+    *preferences_report.CLASSES,
     *after.CLASSES,
     *export_gltf.CLASSES,
     *export_fbx.CLASSES,

@@ -8,10 +8,13 @@ from typing import Any
 
 import bpy
 
+from ..engine.caches import readable_size
+from ..engine.model_files import ModelFile, model_files
 from ..operators.engine import setup
+from ..operators.preferences_caches import measured
 from ..operators.session import session
-from ..properties.places import ROOT_PACKAGE, engine_python, is_outdated, log_folder
-from ..properties.preferences import EnginePreferences, chosen_python
+from ..properties.places import ROOT_PACKAGE, engine_folder, engine_python, environment_python, is_outdated, log_folder
+from ..properties.preferences import EnginePreferences, chosen_python, own_preferences
 from .text import draw_wrapped
 
 
@@ -21,13 +24,12 @@ class NEXTGENFACE_AP_preferences(EnginePreferences, bpy.types.AddonPreferences):
     bl_idname = ROOT_PACKAGE
 
     def draw(self, context: bpy.types.Context) -> None:
-        """The engine's Python, its set-up and its check."""
-        layout = self.layout
-        draw_engine(layout, context)
-        row = layout.row()
-        row.label(text=f"Logs: {log_folder()}")
-        button = row.operator("nextgenface.open_file", text="", icon="FILE_FOLDER")
-        button.path, button.what = str(log_folder()), "the folder with the logs"
+        """The engine, the files of models, what is kept on disk, and help."""
+        for title, draw in SECTIONS.items():
+            header, body = self.layout.panel(f"nextgenface_{title.lower().replace(' ', '_')}")
+            header.label(text=title)
+            if body is not None:
+                draw(body, context)
 
 
 def draw_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -40,14 +42,19 @@ def draw_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         _draw_setup(layout, context)
         return
     column = layout.column(align=True)
-    column.operator("nextgenface.setup_engine", icon="IMPORT", text="Set Up Engine")
+    row = column.row(align=True)
+    row.operator("nextgenface.setup_engine", icon="IMPORT", text="Set Up Engine")
+    own = own_preferences(context)
+    if own:
+        row.prop(own, "with_fan", toggle=True)
     if python:
         column.operator("nextgenface.check_engine", icon="CHECKMARK")
+        if own and own.with_fan and python == environment_python(engine_folder()):
+            column.operator("nextgenface.add_fan", icon="ADD", text="Add FAN")
     elif not bpy.app.online_access:
         draw_wrapped(layout, context, "Allow Online Access in Preferences > System first.", "INTERNET_OFFLINE")
-    addon = context.preferences.addons.get(ROOT_PACKAGE)
-    if addon and addon.preferences:
-        layout.prop(addon.preferences, "engine_python", text="", placeholder="Or choose a Python that has it")
+    if own:
+        layout.prop(own, "engine_python", text="", placeholder="Or choose a Python that has it")
     if setup.current is not None and setup.current.message:
         draw_wrapped(layout, context, setup.current.message, "INFO" if setup.current.ok else "ERROR")
         if not setup.current.ok:
@@ -80,4 +87,45 @@ def _draw_check_line(layout: bpy.types.UILayout, context: bpy.types.Context, lin
         draw_wrapped(layout, context, str(line["remedy"]), "RIGHTARROW_THIN")
 
 
+def _draw_models(layout: bpy.types.UILayout, _context: bpy.types.Context) -> None:
+    """The files that do not come along: what needs them, whose they are, where they belong."""
+    layout.label(text="The bundled head needs none of these. They are read from your own copies", icon="INFO")
+    for file in model_files():
+        _draw_model(layout.box().column(align=True), file)
+
+
+def _draw_model(column: bpy.types.UILayout, file: ModelFile) -> None:
+    found = file.found
+    row = column.row()
+    row.label(text=file.title, icon="CHECKMARK" if found else "DOT")
+    row.label(text=file.licence)
+    row.operator("wm.url_open", text="Website", icon="URL").url = file.page
+    row = column.row()
+    row.label(text=f"{'Found' if found else 'Not found'}: {file.name}, for {file.setting}", icon="BLANK1")
+    row = column.row()
+    row.label(text=str(found or file.folders[0]), icon="BLANK1")
+    row.operator("nextgenface.open_folder", text="", icon="FILE_FOLDER").path = str(found or file.folders[0])
+
+
+def _draw_caches(layout: bpy.types.UILayout, _context: bpy.types.Context) -> None:
+    """Sizes, and the buttons that make them nought."""
+    for cache, size in measured():
+        row = layout.row()
+        row.label(text=cache.title)
+        row.label(text=readable_size(size) if size else "Empty")
+        button = row.row()
+        button.enabled = size > 0
+        button.operator("nextgenface.clear_cache", icon="TRASH").which = cache.name
+    row = layout.row()
+    row.label(text=f"Logs: {log_folder()}")
+    row.operator("nextgenface.open_folder", text="", icon="FILE_FOLDER").path = str(log_folder())
+
+
+def _draw_help(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The report for a bug report."""
+    layout.operator("nextgenface.copy_report", icon="COPYDOWN")
+    draw_wrapped(layout, context, "Versions, engine, last job and the end of its log; paths and names are left out.")
+
+
+SECTIONS = {"Engine": draw_engine, "Model Files": _draw_models, "Disk": _draw_caches, "Help": _draw_help}
 CLASSES = (NEXTGENFACE_AP_preferences,)

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # What Blender's process may import of the engine: pure modules that pull in nothing heavy.
 LIGHT = {"protocol", "settings", "client", "errors", "presets", "logs", "progress", "setting_groups"}
 LIGHT |= {"batch", "command_run", "console", "job_file", "options", "stages"}
+LIGHT |= {"bug_report", "caches", "masking", "model_files"}
 # These need NumPy, which Blender has too.
 ARRAYS = {"makehuman"}
 HEAVY = {"mitsuba", "drjit", "torch", "mediapipe", "cv2", "scipy", "PIL"}
