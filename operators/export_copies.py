@@ -32,6 +32,8 @@ def export_scene(
     multiplied by ``scale``. Names have no spaces. ``keys`` is one of `KEYS`; ``joined`` makes one object of all, without
     keys.
     """
+    windows = bpy.context.window_manager.windows
+    shown = [(window, window.scene, window.view_layer) for window in windows]
     before = {block.session_uid for kind in _kinds() for block in kind}
     scene = bpy.data.scenes.new("NextGenFace Export")
     try:
@@ -48,6 +50,10 @@ def export_scene(
         with _as_context(scene, copies):
             yield copies
     finally:
+        # The glTF exporter switches the window to the scene that it writes.
+        for window, its_scene, its_layer in shown:
+            if window.scene != its_scene:
+                window.scene, window.view_layer = its_scene, its_layer
         _remove_others(before)
 
 

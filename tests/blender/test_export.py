@@ -17,6 +17,8 @@ from snapshots import snapshot
 
 pytestmark = pytest.mark.blender
 
+ENDINGS = {"export_gltf": ".glb", "export_fbx": ".fbx", "export_metahuman": ".fbx", "export_target": ".target"}
+
 
 @pytest.fixture
 def head(add_on, tmp_path):
@@ -156,17 +158,30 @@ def test_metahuman_gets_one_neutral_mesh_in_centimetres(head, tmp_path, kind):
     assert np.isclose(again.dimensions.x, width * (1.0 if kind == "FBX" else 100.0), rtol=1e-3)
 
 
-@pytest.mark.parametrize("name", ["export_gltf", "export_fbx", "export_metahuman", "export_target"])
+@pytest.mark.parametrize("name", ENDINGS)
 def test_the_file_stays_as_it_was(add_on, head, tmp_path, name):
     bpy.context.view_layer.objects.active = bpy.data.objects["Mine"]
     bpy.data.objects["Mine"].select_set(True)
     before, addons = snapshot(add_on), set(bpy.context.preferences.addons.keys())
-    assert getattr(bpy.ops.nextgenface, name)(filepath=str(tmp_path / "face.glb")) == {"FINISHED"}
+    assert getattr(bpy.ops.nextgenface, name)(filepath=str(tmp_path / f"face{ENDINGS[name]}")) == {"FINISHED"}
     assert snapshot(add_on) == before
     assert [scene.name for scene in bpy.data.scenes] == ["Scene"]
     assert bpy.context.scene == add_on
     assert set(bpy.context.preferences.addons.keys()) == addons
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_the_window_shows_the_scene_and_layer_that_it_showed(head, tmp_path, name):
+    own = bpy.context.scene
+    for other in ("A", "Z"):
+        bpy.data.scenes.new(other)
+    layer = own.view_layers.new("Second")
+    bpy.context.window.view_layer = layer
+    assert getattr(bpy.ops.nextgenface, name)(filepath=str(tmp_path / f"face{ENDINGS[name]}")) == {"FINISHED"}
+    assert bpy.context.window.scene == own
+    assert bpy.context.window.view_layer == layer
+    assert bpy.context.scene == own
 
 
 def test_edit_mode_stays_and_its_changes_count(add_on, head, tmp_path):
