@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import bmesh
 import bpy
 import numpy as np
 from numpy.typing import NDArray
@@ -58,8 +59,14 @@ def parts_of(head: bpy.types.Object) -> list[bpy.types.Object]:
 
 def vertex_numbers(part: bpy.types.Object) -> NDArray[np.int32]:
     """(V,) of the face model's source."""
-    numbers = np.empty(len(part.data.vertices), np.int32)
-    part.data.attributes[INDEX].data.foreach_get("value", numbers)
+    mesh = part.data
+    if mesh.is_editmode:
+        # Then the mesh has no data of attributes.
+        edited = bmesh.from_edit_mesh(mesh)
+        layer = edited.verts.layers.int[INDEX]
+        return np.array([vertex[layer] for vertex in edited.verts], np.int32)
+    numbers = np.empty(len(mesh.vertices), np.int32)
+    mesh.attributes[INDEX].data.foreach_get("value", numbers)
     return numbers
 
 

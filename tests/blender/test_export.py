@@ -185,15 +185,24 @@ def test_the_window_shows_the_scene_and_layer_that_it_showed(head, tmp_path, nam
     assert bpy.context.scene == own
 
 
-def test_edit_mode_stays_and_its_changes_count(add_on, head, tmp_path):
+@pytest.mark.parametrize("name", ENDINGS)
+def test_edit_mode_stays(add_on, head, tmp_path, name):
+    path = tmp_path / f"face{ENDINGS[name]}"
+    plain, _ = source_vertices(head)
     bpy.ops.object.mode_set(mode="EDIT")
     try:
-        export_files.write_glb(find_head(bpy.context), tmp_path / "face.glb")
-        export_files.write_fbx(find_head(bpy.context), tmp_path / "face.fbx")
+        bpy.ops.mesh.select_all(action="SELECT")
+        bpy.ops.transform.translate(value=(0.5, 0.0, 0.0))
+        before = snapshot(add_on)
+        assert getattr(bpy.ops.nextgenface, name)(filepath=str(path)) == {"FINISHED"}
         assert bpy.context.mode == "EDIT_MESH"
+        assert snapshot(add_on) == before
+        moved, _ = source_vertices(head)
     finally:
         bpy.ops.object.mode_set(mode="OBJECT")
-    assert (tmp_path / "face.glb").is_file() and (tmp_path / "face.fbx").is_file()
+    assert path.is_file()
+    count = len(head.data.vertices)
+    assert np.allclose(moved[:count] - plain[:count], (500.0, 0.0, 0.0), atol=0.01), "what was edited counts"
 
 
 def test_an_add_on_that_was_off_is_off_again(head, tmp_path):
