@@ -72,11 +72,8 @@ class NEXTGENFACE_OT_check_engine(PumpMixin, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class NEXTGENFACE_OT_setup_engine(PumpMixin, bpy.types.Operator):
-    """Download the engine's packages (2 GB or more) into a private folder that only this add-on uses"""
-
-    bl_idname = "nextgenface.setup_engine"
-    bl_label = "Set Up Engine"
+class _Install(PumpMixin):
+    """What Set Up Engine and Add FAN share. Blender loses an operator that another one is derived from."""
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
@@ -96,6 +93,21 @@ class NEXTGENFACE_OT_setup_engine(PumpMixin, bpy.types.Operator):
         setup.current.join()
         return self.tick(context) or {"CANCELLED"}
 
+    def tick(self, context: bpy.types.Context) -> set[str] | None:
+        """Show pip's latest line; report at the end."""
+        redraw_panels(context)
+        if setup.current.running:
+            return None
+        self.report({"INFO"} if setup.current.ok else {"ERROR"}, setup.current.message)
+        return {"FINISHED"} if setup.current.ok else {"CANCELLED"}
+
+
+class NEXTGENFACE_OT_setup_engine(_Install, bpy.types.Operator):
+    """Download the engine's packages (2 GB or more) into a private folder that only this add-on uses"""
+
+    bl_idname = "nextgenface.setup_engine"
+    bl_label = "Set Up Engine"
+
     def begin(self, context: bpy.types.Context) -> bool:
         """Start it; False where that is not possible."""
         python = find_python()
@@ -113,16 +125,8 @@ class NEXTGENFACE_OT_setup_engine(PumpMixin, bpy.types.Operator):
         setup.current.start()
         return True
 
-    def tick(self, context: bpy.types.Context) -> set[str] | None:
-        """Show pip's latest line; report at the end."""
-        redraw_panels(context)
-        if setup.current.running:
-            return None
-        self.report({"INFO"} if setup.current.ok else {"ERROR"}, setup.current.message)
-        return {"FINISHED"} if setup.current.ok else {"CANCELLED"}
 
-
-class NEXTGENFACE_OT_add_fan(NEXTGENFACE_OT_setup_engine):
+class NEXTGENFACE_OT_add_fan(_Install, bpy.types.Operator):
     """Add the landmark detector FAN to the engine: 45 kB of packages. Its weights (185 MB) are files of their own"""
 
     bl_idname = "nextgenface.add_fan"

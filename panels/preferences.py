@@ -42,17 +42,12 @@ def draw_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         _draw_setup(layout, context)
         return
     column = layout.column(align=True)
-    row = column.row(align=True)
-    row.operator("nextgenface.setup_engine", icon="IMPORT", text="Set Up Engine")
-    own = own_preferences(context)
-    if own:
-        row.prop(own, "with_fan", toggle=True)
+    column.operator("nextgenface.setup_engine", icon="IMPORT", text="Set Up Engine")
     if python:
         column.operator("nextgenface.check_engine", icon="CHECKMARK")
-        if own and own.with_fan and python == environment_python(engine_folder()):
-            column.operator("nextgenface.add_fan", icon="ADD", text="Add FAN")
     elif not bpy.app.online_access:
         draw_wrapped(layout, context, "Allow Online Access in Preferences > System first.", "INTERNET_OFFLINE")
+    own = own_preferences(context)
     if own:
         layout.prop(own, "engine_python", text="", placeholder="Or choose a Python that has it")
     if setup.current is not None and setup.current.message:
@@ -85,6 +80,18 @@ def _draw_check_line(layout: bpy.types.UILayout, context: bpy.types.Context, lin
     draw_wrapped(layout, context, text, icon)
     if line.get("remedy") and not good and not session.check.ok:
         draw_wrapped(layout, context, str(line["remedy"]), "RIGHTARROW_THIN")
+
+
+def _draw_engine_and_fan(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The sidebar's part, and the landmark detector that few need."""
+    draw_engine(layout, context)
+    own = own_preferences(context)
+    if own is None:
+        return
+    row = layout.row()
+    row.prop(own, "with_fan")
+    if engine_python(own.engine_python) == environment_python(engine_folder()):
+        row.operator("nextgenface.add_fan", icon="ADD")
 
 
 def _draw_models(layout: bpy.types.UILayout, _context: bpy.types.Context) -> None:
@@ -127,5 +134,5 @@ def _draw_help(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     draw_wrapped(layout, context, "Versions, engine, last job and the end of its log; paths and names are left out.")
 
 
-SECTIONS = {"Engine": draw_engine, "Model Files": _draw_models, "Disk": _draw_caches, "Help": _draw_help}
+SECTIONS = {"Engine": _draw_engine_and_fan, "Model Files": _draw_models, "Disk": _draw_caches, "Help": _draw_help}
 CLASSES = (NEXTGENFACE_AP_preferences,)

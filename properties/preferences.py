@@ -17,7 +17,7 @@ class EnginePreferences:
         subtype="FILE_PATH",
     )
     with_fan: bpy.props.BoolProperty(
-        name="With FAN",
+        name="Set Up FAN Too",
         description="Set Up Engine also installs FAN, which finds 68 points of a face. Its weights are files of their own",
         default=False,
     )
