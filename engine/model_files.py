@@ -50,11 +50,11 @@ def model_files(settings: Settings | None = None) -> list[ModelFile]:
     return [
         ModelFile(
             "Basel Face Model 2017", "face_model = bfm2017", SHAPE_FILE, basel,
-            "For research, by registration", "https://faces.dmi.unibas.ch/bfm/bfm2017.html",
+            "for research, by registration", "https://faces.dmi.unibas.ch/bfm/bfm2017.html",
         ),
         ModelFile(
             "AlbedoMM, the Basel model's skin", "face_model = bfm2017", ALBEDO_FILE, basel,
-            "See its page", "https://github.com/waps101/AlbedoMM/releases",
+            "see its website", "https://github.com/waps101/AlbedoMM/releases",
         ),
         ModelFile(
             "ICT-FaceKit", "face_model = ict", ICT_FILE, ict,
@@ -63,7 +63,7 @@ def model_files(settings: Settings | None = None) -> list[ModelFile]:
         *(
             ModelFile(
                 title, fan, remote.name, weights,
-                "See its page", "https://github.com/1adrianb/face-alignment",
+                "see its website", "https://github.com/1adrianb/face-alignment",
             )
             for title, remote in (
                 ("FAN, points of the face", fan_weights.POINTS_NETWORK),

@@ -25,8 +25,9 @@ class NEXTGENFACE_AP_preferences(EnginePreferences, bpy.types.AddonPreferences):
 
     def draw(self, context: bpy.types.Context) -> None:
         """The engine, the files of models, what is kept on disk, and help."""
-        for title, draw in SECTIONS.items():
-            header, body = self.layout.panel(f"nextgenface_{title.lower().replace(' ', '_')}")
+        for title, (draw, closed) in SECTIONS.items():
+            identifier = f"nextgenface_{title.lower().replace(' ', '_')}"
+            header, body = self.layout.panel(identifier, default_closed=closed)
             header.label(text=title)
             if body is not None:
                 draw(body, context)
@@ -102,16 +103,15 @@ def _draw_models(layout: bpy.types.UILayout, _context: bpy.types.Context) -> Non
 
 
 def _draw_model(column: bpy.types.UILayout, file: ModelFile) -> None:
-    found = file.found
+    """The name with its ways out beside it; below, what is missing, for what, under which terms, and where it belongs."""
+    folder = file.found or file.folders[0]
     row = column.row()
-    row.label(text=file.title, icon="CHECKMARK" if found else "DOT")
-    row.label(text=file.licence)
-    row.operator("wm.url_open", text="Website", icon="URL").url = file.page
-    row = column.row()
-    row.label(text=f"{'Found' if found else 'Not found'}: {file.name}, for {file.setting}", icon="BLANK1")
-    row = column.row()
-    row.label(text=str(found or file.folders[0]), icon="BLANK1")
-    row.operator("nextgenface.open_folder", text="", icon="FILE_FOLDER").path = str(found or file.folders[0])
+    row.label(text=file.title, icon="CHECKMARK" if file.found else "DOT")
+    row.operator("wm.url_open", text="", icon="URL").url = file.page
+    row.operator("nextgenface.open_folder", text="", icon="FILE_FOLDER").path = str(folder)
+    column.label(text=f"License: {file.licence}. Needed for {file.setting}", icon="BLANK1")
+    column.label(text=f"{'Found' if file.found else 'Not found'}: {file.name}", icon="BLANK1")
+    column.label(text=f"in {folder}", icon="BLANK1")
 
 
 def _draw_caches(layout: bpy.types.UILayout, _context: bpy.types.Context) -> None:
@@ -134,5 +134,11 @@ def _draw_help(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     draw_wrapped(layout, context, "Versions, engine, last job and the end of its log; paths and names are left out.")
 
 
-SECTIONS = {"Engine": _draw_engine_and_fan, "Model Files": _draw_models, "Disk": _draw_caches, "Help": _draw_help}
+# Title -> what draws it, and whether it is closed at first.
+SECTIONS = {
+    "Engine": (_draw_engine_and_fan, False),
+    "Model Files": (_draw_models, True),
+    "Disk": (_draw_caches, True),
+    "Help": (_draw_help, False),
+}
 CLASSES = (NEXTGENFACE_AP_preferences,)
