@@ -7,10 +7,19 @@ import bpy
 
 from .operators import (
     after,
+    apply_to_human,
+    command,
     engine,
+    export_fbx,
+    export_gltf,
+    export_metahuman,
+    export_target,
     handlers,
     live_preview,
     photos,
+    preferences_caches,
+    preferences_folders,
+    preferences_report,
     reconstruct,
     result_compare,
     result_photo,
@@ -20,7 +29,7 @@ from .operators import (
     result_remove,
 )
 from .operators import settings as changed_settings
-from .panels import engine_settings, face, pictures, preferences, result
+from .panels import engine_settings, export, face, pictures, preferences, result
 from .properties import light, results, settings
 
 CLASSES = (
@@ -32,6 +41,9 @@ CLASSES = (
     *reconstruct.CLASSES,
     *changed_settings.CLASSES,
     *engine.CLASSES,
+    *preferences_caches.CLASSES,
+    *preferences_folders.CLASSES,
+    *preferences_report.CLASSES,
     *after.CLASSES,
     *live_preview.CLASSES,
     *result_photo.CLASSES,
@@ -40,12 +52,18 @@ CLASSES = (
     *result_refine.CLASSES,
     *result_relight.CLASSES,
     *result_remove.CLASSES,
+    *export_gltf.CLASSES,
+    *export_fbx.CLASSES,
+    *export_metahuman.CLASSES,
+    *export_target.CLASSES,
+    *apply_to_human.CLASSES,
     *face.CLASSES,
     *engine_settings.CLASSES,
     *result.CLASSES,
+    *export.CLASSES,
 )
 # Modules with something else to set up or to end.
-MODULES = (settings, results, light, handlers, engine, live_preview, pictures)
+MODULES = (settings, results, light, handlers, engine, live_preview, pictures, command)
 
 
 def register() -> None:

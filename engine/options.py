@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from . import presets
 from .setting_groups import setting_groups
 from .settings import Settings
 
@@ -20,6 +23,30 @@ def add_setting_options(parser: argparse.ArgumentParser) -> None:
         for item in items:
             if item.name not in _OWN:
                 _add(group, item)
+
+
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--config`` or ``--preset``, and ``--set``."""
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--config", type=Path, metavar="FILE", help="settings file, lines of 'name = value'")
+    source.add_argument("--preset", choices=presets.preset_names(), help="settings that come with the program")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="one setting; may be given again"
+    )
+
+
+def loaded_of(options: argparse.Namespace, job: Mapping[str, Any] | None = None) -> presets.Loaded:
+    """What a command asks for: preset or file, then the settings of a ``job`` file, ``--set``, and options of their own.
+
+    Raises:
+        SettingsError: the file cannot be read, or a line or a value is wrong.
+    """
+    path = presets.preset_path(options.preset) if options.preset is not None else options.config
+    loaded = presets.load(path, options.set)
+    values = loaded.values
+    if job:
+        values = presets.load(path).values | dict(job) | presets.load(None, options.set).values
+    return dataclasses.replace(loaded, values=values | given_settings(options))
 
 
 def given_settings(options: argparse.Namespace) -> dict[str, Any]:

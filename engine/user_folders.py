@@ -15,3 +15,14 @@ def models_folder() -> Path:
     if sys.platform == "darwin":
         return home / "Library/Application Support/nextgenface/models"
     return Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share") / "nextgenface" / "models"
+
+
+def cache_folder() -> Path:
+    """The folder for what can be made again; ``NEXTGENFACE_CACHE`` overrides it. It may not exist yet."""
+    if given := os.environ.get("NEXTGENFACE_CACHE"):
+        return Path(given)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", str(Path.home()))) / "nextgenface" / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "nextgenface"
+    return Path(os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")) / "nextgenface"

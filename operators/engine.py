@@ -8,7 +8,8 @@ import bpy
 from ..engine.errors import EngineError
 from ..engine.logs import new_log
 from ..properties.places import ROOT, engine_folder, engine_stamp, environment_python, log_folder
-from .engine_setup import EngineSetup, find_python, steps
+from ..properties.preferences import wants_fan
+from .engine_setup import COMPLETE, EngineSetup, fan_steps, find_python, steps
 from .pump import PumpMixin, redraw_panels
 from .reconstruct import need_python
 from .session import BUSY, session
@@ -71,11 +72,8 @@ class NEXTGENFACE_OT_check_engine(PumpMixin, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class NEXTGENFACE_OT_setup_engine(PumpMixin, bpy.types.Operator):
-    """Download the engine's packages (2 GB or more) into a private folder that only this add-on uses"""
-
-    bl_idname = "nextgenface.setup_engine"
-    bl_label = "Set Up Engine"
+class _Install(PumpMixin):
+    """What Set Up Engine and Add FAN share. Blender loses an operator that another one is derived from."""
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
@@ -95,7 +93,22 @@ class NEXTGENFACE_OT_setup_engine(PumpMixin, bpy.types.Operator):
         setup.current.join()
         return self.tick(context) or {"CANCELLED"}
 
-    def begin(self, _context: bpy.types.Context) -> bool:
+    def tick(self, context: bpy.types.Context) -> set[str] | None:
+        """Show pip's latest line; report at the end."""
+        redraw_panels(context)
+        if setup.current.running:
+            return None
+        self.report({"INFO"} if setup.current.ok else {"ERROR"}, setup.current.message)
+        return {"FINISHED"} if setup.current.ok else {"CANCELLED"}
+
+
+class NEXTGENFACE_OT_setup_engine(_Install, bpy.types.Operator):
+    """Download the engine's packages (2 GB or more) into a private folder that only this add-on uses"""
+
+    bl_idname = "nextgenface.setup_engine"
+    bl_label = "Set Up Engine"
+
+    def begin(self, context: bpy.types.Context) -> bool:
         """Start it; False where that is not possible."""
         python = find_python()
         if python is None:
@@ -107,18 +120,29 @@ class NEXTGENFACE_OT_setup_engine(PumpMixin, bpy.types.Operator):
         session.close()
         folder = engine_folder()
         folder.parent.mkdir(parents=True, exist_ok=True)
-        commands = steps(python, folder, environment_python(folder), ROOT / "wheels")
+        commands = steps(python, folder, environment_python(folder), ROOT / "wheels", wants_fan(context))
         setup.current = EngineSetup(commands, folder, new_log(log_folder()), engine_stamp())
         setup.current.start()
         return True
 
-    def tick(self, context: bpy.types.Context) -> set[str] | None:
-        """Show pip's latest line; report at the end."""
-        redraw_panels(context)
-        if setup.current.running:
-            return None
-        self.report({"INFO"} if setup.current.ok else {"ERROR"}, setup.current.message)
-        return {"FINISHED"} if setup.current.ok else {"CANCELLED"}
+
+class NEXTGENFACE_OT_add_fan(_Install, bpy.types.Operator):
+    """Add the landmark detector FAN to the engine: 45 kB of packages. Its weights (185 MB) are files of their own"""
+
+    bl_idname = "nextgenface.add_fan"
+    bl_label = "Add FAN"
+
+    def begin(self, _context: bpy.types.Context) -> bool:
+        """Start it; False where there is no private engine to add it to."""
+        folder = engine_folder()
+        if not (folder / COMPLETE).is_file():
+            self.report({"ERROR"}, "The engine is not set up yet. Press Set Up Engine, with FAN switched on.")
+            return False
+        session.close()
+        commands = fan_steps(environment_python(folder), ROOT / "wheels")
+        setup.current = EngineSetup(commands, folder, new_log(log_folder()), adds=True)
+        setup.current.start()
+        return True
 
 
 class NEXTGENFACE_OT_cancel_setup(bpy.types.Operator):
@@ -138,7 +162,12 @@ class NEXTGENFACE_OT_cancel_setup(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (NEXTGENFACE_OT_check_engine, NEXTGENFACE_OT_setup_engine, NEXTGENFACE_OT_cancel_setup)
+CLASSES = (
+    NEXTGENFACE_OT_check_engine,
+    NEXTGENFACE_OT_setup_engine,
+    NEXTGENFACE_OT_add_fan,
+    NEXTGENFACE_OT_cancel_setup,
+)
 
 
 def unregister() -> None:

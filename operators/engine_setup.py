@@ -40,30 +40,57 @@ def _version(python: str) -> tuple[int, ...]:
         return ()
 
 
-def steps(python: Path, folder: Path, environment: Path, wheels: Path) -> list[tuple[str, list[str]]]:
+def steps(
+    python: Path, folder: Path, environment: Path, wheels: Path, with_fan: bool = False
+) -> list[tuple[str, list[str]]]:
     """What is run, each with a title for the panel. ``environment`` is the new environment's interpreter."""
-    pip = [str(environment), "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
-    pip += ["--progress-bar", "off"]
+    pip = _pip(environment)
     index = os.environ.get(TORCH_INDEX)
     more = ["--extra-index-url", index] if index else []
     return [
         ("Making a private Python", [str(python), "-I", "-m", "venv", "--clear", str(folder)]),
         ("Installing the engine's packages", [*pip, *more, "-r", str(wheels / "engine.txt")]),
         ("Installing MediaPipe", [*pip, "--no-deps", "-r", str(wheels / "mediapipe.txt")]),
+        *(fan_steps(environment, wheels) if with_fan else ()),
     ]
+
+
+def fan_steps(environment: Path, wheels: Path) -> list[tuple[str, list[str]]]:
+    """What adds the landmark detector FAN to an environment that is set up."""
+    return [("Installing FAN", [*_pip(environment), "--no-deps", "-r", str(wheels / "fan.txt")])]
+
+
+def _pip(environment: Path) -> list[str]:
+    pip = [str(environment), "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+    return [*pip, "--progress-bar", "off"]
 
 
 class EngineSetup:
     """Runs the steps one after the other in a thread; the panel reads the public attributes."""
 
-    def __init__(self, commands: Sequence[tuple[str, list[str]]], folder: Path, log: Path, stamp: str = "") -> None:
-        """Nothing is started yet. ``stamp`` is what `COMPLETE` in ``folder`` says at the end; all output goes to ``log``."""
+    def __init__(
+        self,
+        commands: Sequence[tuple[str, list[str]]],
+        folder: Path,
+        log: Path,
+        stamp: str = "",
+        adds: bool = False,
+    ) -> None:
+        """Nothing is started yet.
+
+        Args:
+            commands: titles and commands, as `steps` gives them.
+            folder: of the environment.
+            log: where all output goes.
+            stamp: what `COMPLETE` in ``folder`` says at the end.
+            adds: something is added to an environment that is whole, and that stays whatever happens.
+        """
         self.title, self.line, self.message = "", "", ""
         self.number, self.count = 0, len(commands)
         self.log = log
         self.running = True
         self.ok = False
-        self._commands, self._folder, self._stamp = commands, folder, stamp
+        self._commands, self._folder, self._stamp, self._adds = commands, folder, stamp, adds
         self._process: subprocess.Popen[str] | None = None
         self._cancelled = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine_setup", daemon=True)
@@ -86,13 +113,14 @@ class EngineSetup:
     def _run(self) -> None:
         try:
             self.ok = all(self._step(number, *step) for number, step in enumerate(self._commands))
-            if self.ok:
+            if self.ok and not self._adds:
                 (self._folder / COMPLETE).write_text(self._stamp, encoding="utf-8")
+            if self.ok:
                 self.message = "The engine is set up."
         except OSError as error:
             self.ok, self.message = False, f"The engine could not be set up: {error}."
         finally:
-            if not self.ok:
+            if not self.ok and not self._adds:
                 shutil.rmtree(self._folder, ignore_errors=True)
             self.running = False
 

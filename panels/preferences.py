@@ -8,10 +8,13 @@ from typing import Any
 
 import bpy
 
+from ..engine.caches import readable_size
+from ..engine.model_files import ModelFile, model_files
 from ..operators.engine import setup
+from ..operators.preferences_caches import measured
 from ..operators.session import session
-from ..properties.places import ROOT_PACKAGE, engine_python, is_outdated, log_folder
-from ..properties.preferences import EnginePreferences, chosen_python
+from ..properties.places import ROOT_PACKAGE, engine_folder, engine_python, environment_python, is_outdated, log_folder
+from ..properties.preferences import EnginePreferences, chosen_python, own_preferences
 from .text import draw_wrapped
 
 
@@ -21,13 +24,13 @@ class NEXTGENFACE_AP_preferences(EnginePreferences, bpy.types.AddonPreferences):
     bl_idname = ROOT_PACKAGE
 
     def draw(self, context: bpy.types.Context) -> None:
-        """The engine's Python, its set-up and its check."""
-        layout = self.layout
-        draw_engine(layout, context)
-        row = layout.row()
-        row.label(text=f"Logs: {log_folder()}")
-        button = row.operator("nextgenface.open_file", text="", icon="FILE_FOLDER")
-        button.path, button.what = str(log_folder()), "the folder with the logs"
+        """The engine, the files of models, what is kept on disk, and help."""
+        for title, (draw, closed) in SECTIONS.items():
+            identifier = f"nextgenface_{title.lower().replace(' ', '_')}"
+            header, body = self.layout.panel(identifier, default_closed=closed)
+            header.label(text=title)
+            if body is not None:
+                draw(body, context)
 
 
 def draw_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -45,9 +48,9 @@ def draw_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         column.operator("nextgenface.check_engine", icon="CHECKMARK")
     elif not bpy.app.online_access:
         draw_wrapped(layout, context, "Allow Online Access in Preferences > System first.", "INTERNET_OFFLINE")
-    addon = context.preferences.addons.get(ROOT_PACKAGE)
-    if addon and addon.preferences:
-        layout.prop(addon.preferences, "engine_python", text="", placeholder="Or choose a Python that has it")
+    own = own_preferences(context)
+    if own:
+        layout.prop(own, "engine_python", text="", placeholder="Or choose a Python that has it")
     if setup.current is not None and setup.current.message:
         draw_wrapped(layout, context, setup.current.message, "INFO" if setup.current.ok else "ERROR")
         if not setup.current.ok:
@@ -80,4 +83,62 @@ def _draw_check_line(layout: bpy.types.UILayout, context: bpy.types.Context, lin
         draw_wrapped(layout, context, str(line["remedy"]), "RIGHTARROW_THIN")
 
 
+def _draw_engine_and_fan(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The sidebar's part, and the landmark detector that few need."""
+    draw_engine(layout, context)
+    own = own_preferences(context)
+    if own is None:
+        return
+    row = layout.row()
+    row.prop(own, "with_fan")
+    if engine_python(own.engine_python) == environment_python(engine_folder()):
+        row.operator("nextgenface.add_fan", icon="ADD")
+
+
+def _draw_models(layout: bpy.types.UILayout, _context: bpy.types.Context) -> None:
+    """The files that do not come along: what needs them, whose they are, where they belong."""
+    layout.label(text="The bundled head needs none of these. They are read from your own copies", icon="INFO")
+    for file in model_files():
+        _draw_model(layout.box().column(align=True), file)
+
+
+def _draw_model(column: bpy.types.UILayout, file: ModelFile) -> None:
+    """The name with its ways out beside it; below, what is missing, for what, under which terms, and where it belongs."""
+    folder = file.found or file.folders[0]
+    row = column.row()
+    row.label(text=file.title, icon="CHECKMARK" if file.found else "DOT")
+    row.operator("wm.url_open", text="", icon="URL").url = file.page
+    row.operator("nextgenface.open_folder", text="", icon="FILE_FOLDER").path = str(folder)
+    column.label(text=f"License: {file.licence}. Needed for {file.setting}", icon="BLANK1")
+    column.label(text=f"{'Found' if file.found else 'Not found'}: {file.name}", icon="BLANK1")
+    column.label(text=f"in {folder}", icon="BLANK1")
+
+
+def _draw_caches(layout: bpy.types.UILayout, _context: bpy.types.Context) -> None:
+    """Sizes, and the buttons that make them nought."""
+    for cache, size in measured():
+        row = layout.row()
+        row.label(text=cache.title)
+        row.label(text=readable_size(size) if size else "Empty")
+        button = row.row()
+        button.enabled = size > 0
+        button.operator("nextgenface.clear_cache", icon="TRASH").which = cache.name
+    row = layout.row()
+    row.label(text=f"Logs: {log_folder()}")
+    row.operator("nextgenface.open_folder", text="", icon="FILE_FOLDER").path = str(log_folder())
+
+
+def _draw_help(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The report for a bug report."""
+    layout.operator("nextgenface.copy_report", icon="COPYDOWN")
+    draw_wrapped(layout, context, "Versions, engine, last job and the end of its log; paths and names are left out.")
+
+
+# Title -> what draws it, and whether it is closed at first.
+SECTIONS = {
+    "Engine": (_draw_engine_and_fan, False),
+    "Model Files": (_draw_models, True),
+    "Disk": (_draw_caches, True),
+    "Help": (_draw_help, False),
+}
 CLASSES = (NEXTGENFACE_AP_preferences,)

@@ -16,9 +16,26 @@ class EnginePreferences:
         description="A Python that has the engine's packages. Empty: the one that Set Up Engine makes",
         subtype="FILE_PATH",
     )
+    with_fan: bpy.props.BoolProperty(
+        name="Set Up FAN Too",
+        description="Set Up Engine also installs FAN, which finds 68 points of a face. Its weights are files of their own",
+        default=False,
+    )
 
 
 def chosen_python(context: bpy.types.Context) -> str:
     """The preference, or nothing where the add-on runs without preferences."""
+    own = own_preferences(context)
+    return own.engine_python if own else ""
+
+
+def wants_fan(context: bpy.types.Context) -> bool:
+    """Whether Set Up Engine installs FAN too."""
+    own = own_preferences(context)
+    return bool(own and own.with_fan)
+
+
+def own_preferences(context: bpy.types.Context) -> bpy.types.AddonPreferences | None:
+    """The add-on's preferences; None where it runs without any."""
     addon = context.preferences.addons.get(ROOT_PACKAGE)
-    return addon.preferences.engine_python if addon and addon.preferences else ""
+    return addon.preferences if addon else None

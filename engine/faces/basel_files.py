@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FaceModelError
+from ..model_files import ALBEDO_FILE, SHAPE_FILE
 
 FloatArray = NDArray[np.float32]
 
-SHAPE_FILE = "model2017-1_face12_nomouth.h5"
-ALBEDO_FILE = "albedoModel2020_face12_albedoPart.h5"
 WHAT = {SHAPE_FILE: "the Basel Face Model 2017", ALBEDO_FILE: "AlbedoMM, the skin of the Basel model"}
 WHERE = {
     SHAPE_FILE: "Ask for it at https://faces.dmi.unibas.ch/bfm/bfm2017.html, which sends a link by mail",

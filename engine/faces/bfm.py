@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..render.llvm import cache_folder
+from ..caches import MODELS
 from ..settings import Settings
+from ..user_folders import cache_folder
 from .basel_files import BaselArrays, find_files, read_files
 from .computed import Arrays, computed_once, fingerprint
 from .disk_layout import disk_layout
@@ -55,7 +56,7 @@ def make_model(arrays: BaselArrays, mark: str, settings: Settings) -> FaceModel:
     mean = centred(arrays.shape.mean)
     triangles, count = arrays.triangles, len(mean)
     lacking = computed_once(
-        cache_folder() / "models", f"{NAME}-{mark}", COMPUTED, lambda: _lacking(mean, arrays, settings)
+        cache_folder() / MODELS, f"{NAME}-{mark}", COMPUTED, lambda: _lacking(mean, arrays, settings)
     )
     embedding = _embedding(lacking)
     points = embedded_points(mean, triangles, embedding)

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..render.llvm import cache_folder
+from ..caches import MODELS
 from ..settings import Settings
+from ..user_folders import cache_folder
 from .bfm import centred
 from .computed import Arrays, computed_once, fingerprint
 from .embedding import embedded_points
@@ -58,7 +59,7 @@ def _checkout(files: list[Path], mark: str) -> Checkout:
         found = read_checkout(files, VERTICES, PARTS[-1].end)
         return {**vars(found.neutral), "identities": found.identities, "expressions": found.expressions}
 
-    kept = computed_once(cache_folder() / "models", f"{NAME}-files-{mark}", READ, read)
+    kept = computed_once(cache_folder() / MODELS, f"{NAME}-files-{mark}", READ, read)
     neutral = Obj(kept["vertices"], kept["uv"], kept["quads"], kept["corners"])
     return Checkout(neutral, kept["identities"], kept["expressions"])
 
@@ -66,7 +67,7 @@ def _checkout(files: list[Path], mark: str) -> Checkout:
 def make_model(checkout: Checkout, parts: tuple[Part, ...], mark: str, settings: Settings) -> FaceModel:
     """The model of a checkout whose polygons come in ``parts``; landmarks are kept under ``mark``."""
     model = _bare_model(checkout, parts)
-    found = computed_once(cache_folder() / "models", f"{NAME}-{mark}", FOUND, lambda: vars_of(_embed(model, settings)))
+    found = computed_once(cache_folder() / MODELS, f"{NAME}-{mark}", FOUND, lambda: vars_of(_embed(model, settings)))
     index = np.arange(len(found["triangle"]), dtype=np.int32)
     embedding = LandmarkEmbedding(index, found["triangle"], found["barycentric"], found["contour"])
     return _with_points(model, embedding)

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FaceModelError
+from ..model_files import ICT_FILE
 
 FloatArray = NDArray[np.float32]
 
-NEUTRAL = "generic_neutral_mesh.obj"
+NEUTRAL = ICT_FILE
 IDENTITIES = 100
 MM_PER_UNIT = 10.0
 WHERE = "Get https://github.com/ICT-VGL/ICT-FaceKit and name its folder FaceXModel as face_model_folder."

@@ -17,7 +17,7 @@ import torch
 from ..errors import SettingsError
 
 PACKAGE = "face_alignment"
-INSTALL = "Set up the engine with FAN: python3.11 tools/setup_engine.py --fan."
+INSTALL = "Set up the engine with FAN: press Add FAN in the preferences in Blender, or python3.11 tools/setup_engine.py --fan."
 HOURGLASSES = 4
 
 

@@ -106,7 +106,11 @@ def readiness(settings: Settings | None = None) -> tuple[bool, str, str]:
     places = folders(settings or Settings())
     missing = [remote.name for remote in (POINTS_NETWORK, FACES_NETWORK) if find(remote, places) is None]
     if importlib.util.find_spec("face_alignment") is None:
-        return False, "face-alignment is not installed", f"{_OPTIONAL} tools/setup_engine.py --fan."
+        return (
+            False,
+            "face-alignment is not installed",
+            f"{_OPTIONAL} tools/setup_engine.py --fan, or Add FAN in Blender.",
+        )
     detail = f"face-alignment {importlib.metadata.version('face-alignment')}"
     if missing:
         remedy = f"{_OPTIONAL} allow downloads ({MEGABYTES} MB), or put these files into {places[0]}."

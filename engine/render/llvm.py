@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..caches import RENDERERS
+from ..user_folders import cache_folder
 from .llvm_places import system_places
 
 PROBE = Path(__file__).with_name("probe.py")
@@ -28,17 +30,6 @@ class Trial:
     llvm: str
     ok: bool
     detail: str
-
-
-def cache_folder() -> Path:
-    """The folder for what can be made again; ``NEXTGENFACE_CACHE`` overrides it. It may not exist yet."""
-    if given := os.environ.get("NEXTGENFACE_CACHE"):
-        return Path(given)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", str(Path.home()))) / "nextgenface" / "Cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "nextgenface"
-    return Path(os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")) / "nextgenface"
 
 
 def candidates() -> list[Path]:
@@ -147,7 +138,7 @@ def _cuda_driver() -> str:
 
 
 def _cache_file() -> Path:
-    return cache_folder() / "renderers.json"
+    return cache_folder() / RENDERERS
 
 
 def _read_cache() -> dict[str, object]:

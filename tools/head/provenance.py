@@ -61,6 +61,12 @@ this table. All others are cited from memory of the publications named and have 
 * `uv_original` is hm08's layout. `uv_face` is our own (`tools/head/uv_layout.py`): {figures}.
 * Stored steps: identity modes 0.02 mm, expressions and sliders 0.01 mm (so off by half of that at most), UVs 1/65534, masks 1/255.
 
+## hm08 itself
+
+`hm08.npz` (`python tools/build_base_mesh.py`) is what a MakeHuman target of the head needs: where hm08 has the head's vertices, how the
+fit fades out over the six edge loops above the cut, and which helpers go with the head (lashes, hair, collar, and the cubes that mark
+the head's bones) with which vertices of it.
+
 ## MediaPipe's habits
 
 `habits_bundled_mediapipe.npz` (`python tools/calibrate_landmarks.py`) is what MediaPipe 0.10.21 errs by on this head: 9000 heads drawn from

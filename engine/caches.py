@@ -1,0 +1,102 @@
+"""What the program keeps on disk that can go: how large it is, and away with it. Standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .folders import TEMPORARY_PREFIX, abandoned, sweep
+from .user_folders import cache_folder
+
+RENDERERS = "renderers.json"
+MODELS = "models"
+
+
+@dataclass(frozen=True)
+class Cache:
+    """One kind of files.
+
+    Attributes:
+        name: its identifier.
+        title: for people.
+        what: a sentence on what it is, and on what its absence costs.
+        paths: files and folders that count, now.
+        clear: deletes what can be deleted; what is in use stays.
+    """
+
+    name: str
+    title: str
+    what: str
+    paths: Callable[[], list[Path]]
+    clear: Callable[[], None]
+
+    def size(self) -> int:
+        """Bytes; what cannot be looked at counts nothing."""
+        return sum(_size(path) for path in self.paths())
+
+
+def caches(log_folders: list[Path]) -> list[Cache]:
+    """All that there are; logs lie in ``log_folders``."""
+
+    def logs() -> list[Path]:
+        return [path for folder in log_folders for path in sorted(folder.glob("worker-*.log"))]
+
+    def kept(name: str) -> Cache:
+        path = cache_folder() / name
+        title, what = _KEPT[name]
+        return Cache(name, title, what, lambda: [path], lambda: _delete([path]))
+
+    temporary = Path(tempfile.gettempdir())
+    return [
+        Cache("logs", "Logs", "What the last 20 runs said", logs, lambda: _delete(logs())),
+        kept(MODELS),
+        kept(RENDERERS),
+        Cache(
+            "previews",
+            "Leftovers",
+            "Previews of runs that were ended by force",
+            lambda: abandoned(temporary, TEMPORARY_PREFIX),
+            lambda: sweep(temporary, TEMPORARY_PREFIX),
+        ),
+    ]
+
+
+_KEPT = {
+    MODELS: (
+        "Computed Models",
+        "What was computed of your own face models. Computed again at their next use, in seconds",
+    ),
+    RENDERERS: (
+        "Renderer Check",
+        "Which LLVM library and GPU work. Found out again at the next start, in a minute at most",
+    ),
+}
+
+
+def _size(path: Path) -> int:
+    with contextlib.suppress(OSError):
+        if path.is_dir():
+            return sum(_size(child) for child in path.iterdir())
+        return path.stat().st_size
+    return 0
+
+
+def _delete(paths: list[Path]) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def readable_size(count: int) -> str:
+    """Bytes for people, as file browsers tell them: ``3.4 MB``."""
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} bytes"
