@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,6 +21,7 @@ from .batch import Person, find_people
 from .client import WorkerProcess
 from .console import Console
 from .errors import Cancelled, EngineError, SettingsError
+from .hints import PhotoHints, read_hints
 from .options import add_setting_options, given_settings
 from .protocol import CheckEngine, Done, EngineStatus, Failed, JobCancelled, Message, Ready, Warned
 from .results.writing import check_output
@@ -78,6 +80,13 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--config", type=Path, metavar="FILE", help="settings file, lines of 'name = value'")
     source.add_argument("--preset", choices=presets.preset_names(), help="settings that come with the program")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="one setting; may be given again")
+    add(
+        "--landmarks",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="points placed by hand, a JSON file for each photo in their order; '-' for a photo without",
+    )
     add("--blend", type=Path, metavar="FILE", help="also write a .blend, with bpy or Blender")
     add("--blender", type=Path, metavar="PATH", help="the Blender, or a Python with bpy, for --blend")
     add("--check", action="store_true", help="only say what works on this machine")
@@ -114,8 +123,9 @@ def _reconstruct(
 ) -> int:
     people = find_people(options.input, options.output, options.shared_identity)
     wanted = stages.of_options(options, len(people))
+    hints = read_hints(options.landmarks, sum(len(person.photos) for person in people))
     with _Interrupts() as interrupts:
-        ends = _fit_all(people, asked, wanted, interrupts, console)
+        ends = _fit_all(people, asked, wanted, hints, interrupts, console)
         if builder is not None:
             _build_all(builder, options.blend, people, ends, interrupts, console)
     if any(isinstance(end, JobCancelled) for end in ends):
@@ -126,10 +136,16 @@ def _reconstruct(
 
 
 def _fit_all(
-    people: list[Person], asked: presets.Loaded, wanted: stages.Stages, interrupts: _Interrupts, console: Console
+    people: list[Person],
+    asked: presets.Loaded,
+    wanted: stages.Stages,
+    hints: list[PhotoHints],
+    interrupts: _Interrupts,
+    console: Console,
 ) -> list[Message]:
     """How the reconstruction of each ended, in order; a cancel is the last."""
     ends: list[Message] = []
+    said = iter(hints)
     with _Workers() as workers:
         for number, person in enumerate(people):
             if len(people) > 1:
@@ -142,6 +158,7 @@ def _fit_all(
                 notices=asked.notices,
                 checkpoint=wanted.checkpoint,
                 skip=wanted.skip,
+                hints=[hint.to_dict() for hint in islice(said, len(person.photos))],
             )
             ends.append(_follow(worker, job, interrupts, console))
             if isinstance(ends[-1], JobCancelled):

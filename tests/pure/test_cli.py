@@ -407,3 +407,17 @@ def test_a_file_can_ask_for_every_step_to_be_told(tmp_path, photo, capsys):
     config.write_text("verbose = True\n")
     assert main(["-i", photo("good"), "-o", str(tmp_path / "out"), "--config", str(config)]) == OK
     assert "loss 0.05" in capsys.readouterr().err
+
+
+def test_points_placed_by_hand_go_to_their_photo(tmp_path, photo, capsys):
+    file = tmp_path / "points.json"
+    file.write_text('{"points": {"61": [0.25, 0.5]}}')
+    command = ["-i", photo("anna"), photo("zoe"), "-o", str(tmp_path / "out"), "--landmarks"]
+    assert main([*command, "-", str(file), "--json"]) == OK
+    # The stand-in engine says which hints came with which photo.
+    said = [line for line in capsys.readouterr().out.splitlines() if "warned" in line and ".png: {" in line]
+    assert len(said) == 1 and "zoe.png" in said[0] and "0.25, 0.5, 1.0" in said[0]
+    assert main([*command, "-", str(file), "--shared-identity", "--json"]) == OK
+    assert "zoe.png: {" in capsys.readouterr().out
+    assert main([*command, str(file)]) == WRONG_USE
+    assert main([*command, "-", str(tmp_path / "none.json")]) == WRONG_USE
