@@ -5,24 +5,28 @@ from __future__ import annotations
 
 import bpy
 
-from .operators import after, engine, handlers, photos, reconstruct
+from .operators import after, engine, find_face, handlers, open_image, photos, reconstruct
 from .operators import settings as changed_settings
 from .panels import engine_settings, face, pictures, preferences
+from .panels import photos as photo_list
 from .properties import settings
 
 CLASSES = (
     *settings.CLASSES,
     *preferences.CLASSES,
     *photos.CLASSES,
+    *open_image.CLASSES,
+    *find_face.CLASSES,
     *reconstruct.CLASSES,
     *changed_settings.CLASSES,
     *engine.CLASSES,
     *after.CLASSES,
+    *photo_list.CLASSES,
     *face.CLASSES,
     *engine_settings.CLASSES,
 )
 # Modules with something else to set up or to end.
-MODULES = (settings, handlers, engine, pictures)
+MODULES = (settings, handlers, engine, open_image, pictures)
 
 
 def register() -> None:

@@ -138,7 +138,8 @@ class PhotoSeen(Message):
     """What was found in photo ``index`` of a `DetectLandmarks`, which is the file ``photo``.
 
     ``width`` and ``height`` are pixels of the upright photo, 0 where it cannot be read; ``focal_35mm`` is the EXIF focal
-    length in mm, 35 mm equivalent over the diagonal, 0 where none is known. ``points`` are the ``detector``'s, x and y in
+    length in mm, 35 mm equivalent over the diagonal, 0 where none is known; ``orientation`` is the file's EXIF orientation,
+    1 to 8, in which other programs may show it. ``points`` are the ``detector``'s, x and y in
     turn, in pixels from the top left corner; where there are none, ``message`` says why, and ``remedy`` what to do.
     """
 
@@ -149,6 +150,7 @@ class PhotoSeen(Message):
     width: int = 0
     height: int = 0
     focal_35mm: float = 0.0
+    orientation: int = 1
     detector: str = ""
     points: list[float] = field(default_factory=list)
     message: str = ""

@@ -5,20 +5,21 @@ from __future__ import annotations
 
 import traceback
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import bpy
 
 from ..engine.errors import EngineError
+from ..properties.photos import adopt, hints_of, photo_at
 from ..properties.places import engine_python, job_output, log_folder
 from ..properties.preferences import chosen_python
-from ..properties.settings import chosen_people, chosen_photos, engine_settings, settings_notices
+from ..properties.settings import chosen_people, engine_settings, settings_notices
 from .build_scene import BuildOptions, Built, build_result
+from .obstacles import NO_ENGINE, why_not
 from .pump import PumpMixin, redraw_panels
-from .session import BUSY, Phase, session
+from .session import Phase, session
 from .surroundings import in_the_way
 
-NO_ENGINE = "The engine is not set up yet"
 # Where the person is told something that no one can do anything about.
 REPORT_IT = "Please report this with the text of Blender's console."
 
@@ -49,8 +50,16 @@ def start_job(context: bpy.types.Context, scene: bpy.types.Scene, photos: list[P
         if not photo.is_file():
             raise EngineError(f"There is no photo at '{photo}'.", "Choose a photo.")
     python, settings = need_python(context), engine_settings(chosen)
-    output, notices = job_output(chosen.output, wanted[0]), settings_notices(chosen)
-    return session.start(python, wanted, output, settings, log_folder(), notices)
+    output = job_output(chosen.output, wanted[0])
+    hints, changed = photo_hints(chosen, wanted)
+    return session.start(python, wanted, output, settings, log_folder(), (*settings_notices(chosen), *changed), hints)
+
+
+def photo_hints(chosen: bpy.types.PropertyGroup, photos: list[Path]) -> tuple[list[dict[str, Any]], list[str]]:
+    """What the person says of each of ``photos``, and sentences on what of it is not used; no hints where nothing is said."""
+    pairs = [hints_of(item) for photo in photos if (item := photo_at(chosen, photo)) is not None]
+    hints = [hint.to_dict() for hint, _ in pairs]
+    return hints if any(hints) else [], [notice for _, notice in pairs if notice]
 
 
 def build_options(scene: bpy.types.Scene) -> BuildOptions:
@@ -97,14 +106,11 @@ class NEXTGENFACE_OT_reconstruct(PumpMixin, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Only one job at a time, and only with a photo."""
-        if session.is_active:
-            cls.poll_message_set(BUSY)
-        elif not chosen_photos(context.scene.nextgenface):
-            cls.poll_message_set("Choose a photo first")
-        else:
-            return True
-        return False
+        """Only one job at a time, and only where all is there that it needs."""
+        reason = why_not(context)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Start, and return at the end."""
@@ -118,6 +124,7 @@ class NEXTGENFACE_OT_reconstruct(PumpMixin, bpy.types.Operator):
 
     def begin(self, context: bpy.types.Context) -> bool:
         """Start the job; False where that is not possible."""
+        adopt(context.scene.nextgenface)
         self.waiting = chosen_people(context.scene.nextgenface)
         self.row = len(self.waiting) > 1
         self.built: list[str] = []

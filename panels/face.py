@@ -9,9 +9,11 @@ from typing import ClassVar
 import bpy
 
 from ..engine.progress import duration, stage_name
+from ..operators.obstacles import why_not
 from ..operators.session import Phase, Status, session
 from ..properties.places import engine_python
 from ..properties.preferences import chosen_python
+from .photos import draw_photos
 from .pictures import pictures
 from .preferences import draw_engine
 from .text import draw_wrapped
@@ -49,11 +51,7 @@ class NEXTGENFACE_PT_face(_Tab, bpy.types.Panel):
 
 def _draw_photo(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     chosen = context.scene.nextgenface
-    icon = pictures().thumbnail(bpy.path.abspath(chosen.photo)) if chosen.photo else 0
-    if icon:
-        layout.template_icon(icon_value=icon, scale=PICTURE_SCALE)
-    layout.prop(chosen, "photo", text="", placeholder="Choose a photo")
-    _draw_more_photos(layout, chosen)
+    draw_photos(layout, context)
     row = layout.row(align=True)
     row.label(text="Quality")
     row.prop(chosen, "preset", text="")
@@ -67,18 +65,9 @@ def _draw_photo(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     button = layout.row()
     button.scale_y = 1.8
     button.operator("nextgenface.reconstruct", icon="USER")
-
-
-def _draw_more_photos(layout: bpy.types.UILayout, chosen: bpy.types.PropertyGroup) -> None:
-    """The other photos, each with its way off the list, and who they show."""
-    column = layout.column(align=True)
-    for index, more in enumerate(chosen.more_photos):
-        row = column.row(align=True)
-        row.prop(more, "path", text="")
-        row.operator("nextgenface.remove_photo", text="", icon="X").index = index
-    column.operator("nextgenface.add_photos", icon="ADD")
-    if chosen.more_photos:
-        layout.row(align=True).prop(chosen, "people", expand=True)
+    reason = why_not(context)
+    if reason and chosen.photos:
+        draw_wrapped(layout, context, f"{reason}.", "INFO")
 
 
 def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, status: Status) -> None:

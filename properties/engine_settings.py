@@ -41,6 +41,11 @@ def overrides(chosen: bpy.types.PropertyGroup) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in FIELDS}
 
 
+def current_value(chosen: bpy.types.PropertyGroup, name: str) -> Any:
+    """What holds for the setting ``name``: what was changed, else the preset's or the file's, else the default."""
+    return _value(chosen.advanced, name)
+
+
 def _cached(path: Path) -> Loaded:
     """`load`, again only when the file has changed: panels are drawn many times a second."""
     try:

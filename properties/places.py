@@ -63,17 +63,21 @@ def engine_python(preferred: str) -> Path | None:
     return environment_python(private) if (private / "complete").is_file() else None
 
 
+def output_base(chosen: str) -> Path:
+    """Where the folders of results are; it may not exist."""
+    if chosen:
+        return Path(bpy.path.abspath(chosen))
+    if bpy.data.filepath:
+        return Path(bpy.data.filepath).parent / "faces"
+    return Path(bpy.app.tempdir) / "faces"
+
+
 def job_output(chosen: str, photo: Path) -> Path:
     """A folder for the results of ``photo`` that does not exist yet.
 
     In the chosen folder; else beside the .blend; else, before the first save, in Blender's folder for this run.
     """
-    if chosen:
-        base = Path(bpy.path.abspath(chosen))
-    elif bpy.data.filepath:
-        base = Path(bpy.data.filepath).parent / "faces"
-    else:
-        base = Path(bpy.app.tempdir) / "faces"
+    base = output_base(chosen)
     folder, number = base / photo.stem, 2
     while folder.exists():
         folder, number = base / f"{photo.stem}-{number}", number + 1

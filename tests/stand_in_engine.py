@@ -76,7 +76,7 @@ def look_at(photo, settings, reporter):
     ring = np.stack([width * (0.5 + 0.3 * np.sin(angle)), height * (0.5 - 0.4 * np.cos(angle))], -1)
     points = [] if words else ring.ravel().tolist()
     seen = engine("protocol").PhotoSeen
-    return seen("", 0, "", width, height, 50.0, settings.landmark_detector, points, *words)
+    return seen("", 0, "", width, height, 50.0, 1, settings.landmark_detector, points, *words)
 
 
 def _good(photos, output, settings, reporter):

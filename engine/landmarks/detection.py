@@ -38,6 +38,7 @@ def _seen(photo: Photo, settings: Settings, face: DetectedFace | None, message: 
         width=photo.width * photo.reduction,
         height=photo.height * photo.reduction,
         focal_35mm=round(photo.focal_35mm or 0.0, 3),
+        orientation=photo.orientation,
         detector=settings.landmark_detector,
         points=np.round(np.ravel(found * photo.reduction), 2).tolist(),
         message=message,

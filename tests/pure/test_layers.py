@@ -9,7 +9,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 # What Blender's process may import of the engine: pure modules that pull in nothing heavy.
-LIGHT = {"protocol", "settings", "client", "errors", "presets", "logs", "progress", "setting_groups", "hints"}
+LIGHT = {
+    "protocol",
+    "settings",
+    "client",
+    "errors",
+    "presets",
+    "logs",
+    "progress",
+    "setting_groups",
+    "hints",
+    "user_folders",
+}
 HEAVY = {"mitsuba", "drjit", "torch", "mediapipe", "cv2", "scipy", "PIL"}
 ENGINE = sorted((ROOT / "engine").rglob("*.py"))
 BLENDER = sorted(path for folder in ("panels", "operators", "properties") for path in (ROOT / folder).rglob("*.py"))
