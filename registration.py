@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from .operators import after, engine, find_face, handlers, open_image, photos, reconstruct
+from .operators import after, engine, find_face, handlers, landmarks, open_image, photos, reconstruct
 from .operators import settings as changed_settings
 from .panels import engine_settings, face, pictures, preferences
 from .panels import photos as photo_list
@@ -17,6 +17,7 @@ CLASSES = (
     *photos.CLASSES,
     *open_image.CLASSES,
     *find_face.CLASSES,
+    *landmarks.CLASSES,
     *reconstruct.CLASSES,
     *changed_settings.CLASSES,
     *engine.CLASSES,
@@ -26,7 +27,7 @@ CLASSES = (
     *engine_settings.CLASSES,
 )
 # Modules with something else to set up or to end.
-MODULES = (settings, handlers, engine, open_image, pictures)
+MODULES = (settings, handlers, engine, open_image, landmarks, pictures)
 
 
 def register() -> None:

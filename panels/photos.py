@@ -77,7 +77,7 @@ def draw_photos(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     item = active_photo(chosen)
     if item is not None:
         _draw_active(layout, context, item)
-    _draw_search(layout, context)
+    _draw_search(layout, context, item)
 
 
 def _draw_list(layout: bpy.types.UILayout, chosen: bpy.types.PropertyGroup) -> None:
@@ -148,7 +148,7 @@ def known_lines(item: bpy.types.PropertyGroup) -> list[str]:
     return lines
 
 
-def _draw_search(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+def _draw_search(layout: bpy.types.UILayout, context: bpy.types.Context, item: bpy.types.PropertyGroup | None) -> None:
     """Finding faces, or how far that is; then the landmarks."""
     detection = session.detection
     if detection.is_running:
@@ -159,7 +159,9 @@ def _draw_search(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
         return
     row = layout.row(align=True)
     row.operator("nextgenface.find_face", icon="VIEWZOOM")
-    pass  # row.operator("nextgenface.edit_landmarks", text="Edit Landmarks", icon="MESH_DATA")
+    row.operator("nextgenface.edit_landmarks", icon="MESH_DATA")
+    if item is not None and item.placed:
+        row.operator("nextgenface.reset_landmarks", text="", icon="LOOP_BACK")
     if detection.message:
         draw_wrapped(layout, context, f"{detection.message} {detection.remedy}".strip(), "ERROR")
 

@@ -20,6 +20,7 @@ LIGHT = {
     "setting_groups",
     "hints",
     "user_folders",
+    "contours",
 }
 HEAVY = {"mitsuba", "drjit", "torch", "mediapipe", "cv2", "scipy", "PIL"}
 ENGINE = sorted((ROOT / "engine").rglob("*.py"))
