@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import bpy
 
-from .operators import after, engine, find_face, handlers, landmarks, open_image, photos, reconstruct
+from .operators import after, engine, find_face, handlers, landmarks, open_image, photos, presets, reconstruct
 from .operators import settings as changed_settings
 from .panels import engine_settings, face, pictures, preferences
 from .panels import photos as photo_list
+from .panels import presets as preset_menu
 from .properties import settings
 
 CLASSES = (
@@ -20,9 +21,11 @@ CLASSES = (
     *landmarks.CLASSES,
     *reconstruct.CLASSES,
     *changed_settings.CLASSES,
+    *presets.CLASSES,
     *engine.CLASSES,
     *after.CLASSES,
     *photo_list.CLASSES,
+    *preset_menu.CLASSES,
     *face.CLASSES,
     *engine_settings.CLASSES,
 )

@@ -16,6 +16,7 @@ from ..properties.preferences import chosen_python
 from .photos import draw_photos
 from .pictures import pictures
 from .preferences import draw_engine
+from .presets import draw_preset
 from .text import draw_wrapped
 
 PICTURE_SCALE = 7.0
@@ -52,11 +53,7 @@ class NEXTGENFACE_PT_face(_Tab, bpy.types.Panel):
 def _draw_photo(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     chosen = context.scene.nextgenface
     draw_photos(layout, context)
-    row = layout.row(align=True)
-    row.label(text="Quality")
-    row.prop(chosen, "preset", text="")
-    if chosen.preset == "FILE":
-        layout.prop(chosen, "config_file", text="", placeholder="Choose an .ini file")
+    draw_preset(layout, chosen)
     if engine_python(chosen_python(context)) is None:
         box = layout.box()
         draw_wrapped(box, context, "First, the engine: 2 GB or more of packages, for this add-on only.", "INFO")
@@ -164,6 +161,9 @@ class NEXTGENFACE_PT_settings(_Closed, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Sizes and parts."""
         layout, chosen = _as_form(self.layout), context.scene.nextgenface
+        layout.prop(chosen.advanced, "face_model")
+        if chosen.advanced.face_model != "bundled":
+            layout.prop(chosen.advanced, "face_model_folder", text="Model Folder", placeholder="Where its files are")
         layout.prop(chosen, "texture_size")
         column = layout.column(heading="Build", align=True)
         for name in ("build_eyes", "build_shape_keys", "build_camera", "build_light"):

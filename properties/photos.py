@@ -12,6 +12,7 @@ import bpy
 import numpy as np
 
 from ..engine.hints import PhotoHints, PlacedPoint
+from .places import RELATIVE
 
 PEOPLE = [
     ("ONE", "One Person", "All photos show the same person: one head, and a camera for each photo"),
@@ -25,7 +26,10 @@ class NEXTGENFACE_PG_photo(bpy.types.PropertyGroup):
     """One photo, what was found in it, and what a person says of it."""
 
     path: bpy.props.StringProperty(
-        name="Photo", description="A photo of a face: sharp, evenly lit, without glasses", subtype="FILE_PATH"
+        name="Photo",
+        description="A photo of a face: sharp, evenly lit, without glasses",
+        subtype="FILE_PATH",
+        **RELATIVE,
     )
     focal_length: bpy.props.FloatProperty(
         name="Focal Length",

@@ -15,6 +15,8 @@ ROOT_PACKAGE = __package__.rpartition(".")[0]
 ROOT = Path(__file__).resolve().parents[1]
 ENGINE_PYTHON_VARIABLE = "NEXTGENFACE_ENGINE_PYTHON"
 ENGINE_LISTS = ("engine.txt", "mediapipe.txt")
+# For properties with paths: that they may begin with "//". Blender before 4.5 has no word for it, and lets all of them.
+RELATIVE = {"options": {"PATH_SUPPORTS_BLEND_RELATIVE"}} if bpy.app.version >= (4, 5, 0) else {}
 
 
 def user_folder(name: str) -> Path:

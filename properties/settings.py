@@ -12,6 +12,7 @@ from . import engine_settings as advanced
 from . import photos
 from .engine_settings import NEXTGENFACE_PG_engine
 from .photos import PEOPLE, NEXTGENFACE_PG_photo, chosen_people, chosen_photos
+from .places import RELATIVE
 from .presets import enum_items
 
 __all__ = ["CLASSES", "chosen_people", "chosen_photos", "engine_settings", "settings_notices"]
@@ -41,6 +42,7 @@ class NEXTGENFACE_PG_settings(bpy.types.PropertyGroup):
         subtype="FILE_PATH",
         get=photos.get_first,
         set=photos.set_first,
+        **RELATIVE,
     )
     more_photos: bpy.props.CollectionProperty(type=NEXTGENFACE_PG_photo, name="More Photos")
     people: bpy.props.EnumProperty(name="Photos Show", description="Who is in the photos", items=PEOPLE)
@@ -57,6 +59,7 @@ class NEXTGENFACE_PG_settings(bpy.types.PropertyGroup):
         name="Settings File",
         description="An .ini file with lines of name = value; those of NextFace and NextGenFace are read too",
         subtype="FILE_PATH",
+        **RELATIVE,
     )
     advanced: bpy.props.PointerProperty(type=NEXTGENFACE_PG_engine)
     build_camera: bpy.props.BoolProperty(
@@ -79,6 +82,7 @@ class NEXTGENFACE_PG_settings(bpy.types.PropertyGroup):
         description="Where maps, mesh and report are written. Empty: beside the .blend, or a temporary folder before "
         "the first save",
         subtype="DIR_PATH",
+        **RELATIVE,
     )
 
 
