@@ -81,3 +81,16 @@ def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (2, 3, 6, 7):
         rows = rows[:, ::-1]
     return np.ascontiguousarray(rows[::-1])
+
+
+def small_square(pixels: np.ndarray, side: int) -> np.ndarray:
+    """(side, side, C) of the middle of pixels (H, W, C): each the mean of what lies in it."""
+    height, width = pixels.shape[:2]
+    shorter = min(height, width)
+    size = shorter // side * side or shorter
+    top, left = (height - size) // 2, (width - size) // 2
+    middle = pixels[top : top + size, left : left + size]
+    if size < side:
+        return middle[np.arange(side) * size // side][:, np.arange(side) * size // side]
+    blocks = middle.reshape(side, size // side, side, size // side, -1)
+    return blocks.mean((1, 3))

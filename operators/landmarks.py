@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import bpy
+import numpy as np
 
 from ..engine.errors import EngineError
 from ..properties.engine_settings import current_value
@@ -27,6 +28,8 @@ from .landmark_overlay import overlay, view_of
 from .pump import PumpMixin, redraw_panels
 from .session import BUSY, session
 
+# Room about the face, in shares of its size; seconds after which a new view has been drawn.
+_ROOM, _SECONDS_TO_DRAW = 0.25, 0.2
 HELP = (
     "Drag: Move Point    Wheel while dragging: Radius    Backspace: Reset Point (Shift: All)    "
     "H: Show or Hide Points    Ctrl Z: Undo    Enter: Keep    Esc: Cancel"
@@ -97,12 +100,14 @@ class NEXTGENFACE_OT_edit_landmarks(PumpMixin, bpy.types.Operator):
         except EngineError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        known = len(context.window_manager.windows)
         window, area = image_area(context)
+        is_new = len(context.window_manager.windows) > known
         area.spaces.active.image = image
         region = next(region for region in area.regions if region.type == "WINDOW")
         with context.temp_override(window=window, area=area, region=region):
             bpy.ops.image.view_all(fit_view=True)
-            bpy.ops.nextgenface.drag_landmarks("INVOKE_DEFAULT", True, scene=self.scene, path=self.path)
+            bpy.ops.nextgenface.drag_landmarks("INVOKE_DEFAULT", True, scene=self.scene, path=self.path, close=is_new)
         return {"FINISHED"}
 
 
@@ -121,6 +126,29 @@ def image_area(context: bpy.types.Context) -> tuple[bpy.types.Window, bpy.types.
     return window, area
 
 
+def frame_face(places: np.ndarray, region: bpy.types.Region) -> None:
+    """Zoom the Image Editor of the context to the ``places`` (N, 2) of a face, with some room about it."""
+    low, high = places.min(0), places.max(0)
+    margin = _ROOM * (high - low).max()
+    left, bottom = view_of(region).to_region(np.array([low[0] - margin, high[1] + margin]))
+    right, top = view_of(region).to_region(np.array([high[0] + margin, low[1] - margin]))
+    sides = {"xmin": round(left), "xmax": round(right), "ymin": round(bottom), "ymax": round(top)}
+    bpy.ops.image.view_zoom_border(wait_for_input=False, **sides)
+
+
+def close_window_of(image: str) -> None:
+    """Close the window that only shows ``image``, soon: Blender is still busy with its events."""
+
+    def close() -> None:
+        for window in bpy.context.window_manager.windows[1:]:
+            spaces = [area.spaces.active for area in window.screen.areas]
+            if len(spaces) == 1 and spaces[0].type == "IMAGE_EDITOR" and getattr(spaces[0].image, "name", "") == image:
+                with bpy.context.temp_override(window=window):
+                    bpy.ops.wm.window_close()
+
+    bpy.app.timers.register(close, first_interval=0.1)
+
+
 class NEXTGENFACE_OT_drag_landmarks(bpy.types.Operator):
     """Move points of a face with the mouse"""
 
@@ -130,6 +158,7 @@ class NEXTGENFACE_OT_drag_landmarks(bpy.types.Operator):
 
     scene: bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"})
     path: bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"})
+    close: bpy.props.BoolProperty(options={"SKIP_SAVE", "HIDDEN"})
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -147,6 +176,8 @@ class NEXTGENFACE_OT_drag_landmarks(bpy.types.Operator):
         overlay.begin(context.area.spaces.active.image.name, item.detector, editor)
         context.workspace.status_text_set(HELP)
         context.area.header_text_set("Landmarks: drag points to where they belong, then press Enter")
+        # The view is known once it has been drawn.
+        self.timer = context.window_manager.event_timer_add(_SECONDS_TO_DRAW, window=context.window)
         context.window_manager.modal_handler_add(self)
         context.area.tag_redraw()
         return {"RUNNING_MODAL"}
@@ -157,6 +188,9 @@ class NEXTGENFACE_OT_drag_landmarks(bpy.types.Operator):
         editor = overlay.editor
         if editor is None or not self._is_shown(area):
             return self._end(context, keep=editor is not None)
+        if event.type == "TIMER" and self.timer is not None:
+            self._stop_timer(context)
+            frame_face(editor.editing.now.places, region)
         inside = 0 <= event.mouse_region_x < region.width and 0 <= event.mouse_region_y < region.height
         answer = editor.handle(event, view_of(region), inside)
         area.tag_redraw()
@@ -180,13 +214,21 @@ class NEXTGENFACE_OT_drag_landmarks(bpy.types.Operator):
         if changed:
             keep_placed(item, editor.editing.placed())
         self._clean_up(context)
+        if self.close:
+            close_window_of(overlay.image)
         return {"FINISHED"} if changed else {"CANCELLED"}
+
+    def _stop_timer(self, context: bpy.types.Context) -> None:
+        if self.timer is not None:
+            context.window_manager.event_timer_remove(self.timer)
+            self.timer = None
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Called by Blender when it ends the operator itself: its window was closed, or another file is opened."""
         self._clean_up(context)
 
     def _clean_up(self, context: bpy.types.Context) -> None:
+        self._stop_timer(context)
         overlay.end()
         if context.workspace is not None:
             context.workspace.status_text_set(None)

@@ -18,7 +18,7 @@ _ROWS, _MOST_ROWS = 3, 6
 
 
 class NEXTGENFACE_UL_photos(bpy.types.UIList):
-    """A row for each photo: thumbnail, name, and what was found in it."""
+    """A row for each photo: thumbnail, name, and whether its face was found."""
 
     bl_idname = "NEXTGENFACE_UL_photos"
 
@@ -32,24 +32,34 @@ class NEXTGENFACE_UL_photos(bpy.types.UIList):
         _active_data: Any,
         _active_property: str,
     ) -> None:
-        """One row. A photo that is of no use says so in its name's place."""
+        """One row. A photo that is of no use says so behind its name; the whole sentence stands below the list."""
         path = photo_path(item)
         trouble = row_trouble(item, path)
         row = layout.row(align=True)
-        row.alert = bool(trouble)
-        icon = pictures().thumbnail(str(path))
+        icon = pictures().thumbnail(str(path), item.orientation)
         if icon:
-            row.label(text=trouble or path.name, icon_value=icon)
+            row.label(text=path.name, icon_value=icon)
         else:
-            row.label(text=trouble or path.name, icon="IMAGE_DATA")
-        row.label(text="", icon=row_icon(item, trouble))
+            row.label(text=path.name, icon="IMAGE_DATA")
+        state = row.row(align=True)
+        state.alignment, state.alert = "RIGHT", bool(trouble)
+        state.label(text=trouble, icon=row_icon(item, trouble))
 
 
 def row_trouble(item: bpy.types.PropertyGroup, path: Path) -> str:
-    """Why the photo cannot be used; empty where nothing is known against it."""
+    """Why the photo cannot be used, in a few words; empty where nothing is known against it."""
     if not path.is_file():
-        return f"{path.name} is not there any more"
-    return item.message
+        return "Missing"
+    if not item.message:
+        return ""
+    return "No Face" if item.width else "Unreadable"
+
+
+def trouble_sentence(item: bpy.types.PropertyGroup, path: Path) -> str:
+    """The same in whole sentences, with what to do about it."""
+    if not path.is_file():
+        return f"There is no photo at '{path}' any more. Put it back, or remove it from the list."
+    return f"{item.message} {item.remedy}".strip()
 
 
 def row_icon(item: bpy.types.PropertyGroup, trouble: str) -> str:
@@ -122,12 +132,11 @@ class NEXTGENFACE_MT_photos(bpy.types.Menu):
 def _draw_active(layout: bpy.types.UILayout, context: bpy.types.Context, item: bpy.types.PropertyGroup) -> None:
     """A bigger picture, what is known, and the focal length."""
     path = photo_path(item)
-    icon = pictures().thumbnail(str(path))
+    icon = pictures().thumbnail(str(path), item.orientation)
     if icon:
         layout.template_icon(icon_value=icon, scale=PICTURE_SCALE)
-    trouble = row_trouble(item, path)
-    if trouble:
-        draw_wrapped(layout, context, f"{trouble} {item.remedy}".strip(), "ERROR")
+    if row_trouble(item, path):
+        draw_wrapped(layout, context, trouble_sentence(item, path), "ERROR")
     column = layout.column(align=True)
     for line in known_lines(item):
         column.label(text=line)

@@ -86,8 +86,8 @@ def started(item):
     overlay.begin(image.name, item.detector, Editor(editing))
     area = Area(spaces=SimpleNamespace(active=SimpleNamespace(image=image)))
     kind = landmarks.NEXTGENFACE_OT_drag_landmarks
-    operator = SimpleNamespace(scene=bpy.context.scene.name, path=item.path)
-    for name in ("_is_shown", "_item", "_end", "_clean_up"):
+    operator = SimpleNamespace(scene=bpy.context.scene.name, path=item.path, close=False, timer=None)
+    for name in ("_is_shown", "_item", "_end", "_clean_up", "_stop_timer"):
         setattr(operator, name, getattr(kind, name).__get__(operator))
     return operator, area
 

@@ -185,7 +185,9 @@ def test_what_is_found_is_kept_with_each_photo_and_saved(chosen, photo, tmp_path
     good, bad = chosen.photos
     assert (good.width, good.height, good.exif_focal, good.detector) == (64, 48, 50.0, "mediapipe")
     assert panel.known_lines(good) == ["64 x 48 px, 50 mm (35 mm equivalent)", "Face found"]
-    assert panel.row_trouble(bad, photo("fails")) == "No face was found in fails.png."
+    assert panel.row_trouble(bad, photo("fails")) == "No Face" and not panel.row_trouble(good, photo("a"))
+    assert panel.trouble_sentence(bad, photo("fails")).startswith("No face was found in fails.png. Choose")
+    assert panel.row_trouble(good, photo("a").with_name("none.png")) == "Missing"
     assert panel.row_icon(bad, bad.message) == "ERROR" and panel.row_icon(good, "") == "CHECKMARK"
     places = kept.found_places(good)
     np.testing.assert_allclose(places[0], [0.5, 0.1], atol=1e-6)
@@ -302,3 +304,21 @@ def test_a_folder_that_cannot_be_written_is_told(chosen, photo, tmp_path):
     closed.mkdir(mode=0o500)
     chosen.output = str(closed / "faces")
     assert "cannot be written" in obstacles.why_not(bpy.context)
+
+
+def test_a_turned_photo_has_an_upright_thumbnail(add_on, tmp_path):
+    from nextgenface.panels.pictures import pictures
+    from small_result import save_picture
+
+    stored = np.zeros((40, 60, 3), np.float32)
+    stored[:, :30] = 1.0
+    save_picture(tmp_path / "a.png", stored)
+    before = len(bpy.data.images)
+    pictures().thumbnail(str(tmp_path / "a.png"), 6)
+    assert len(bpy.data.images) == before
+    (icon,) = (icon for key, icon in pictures()._icons.items() if key.endswith("|6"))
+    width, height = icon.image_size
+    assert (width, height) == (171, 256)
+    rows = np.array(icon.image_pixels_float).reshape(height, width, 4)
+    assert rows[-20:, :, 0].min() > 0.9 and rows[:20, :, 0].max() < 0.1, "what was left is above, turned clockwise"
+    assert len(icon.icon_pixels_float) == 32 * 32 * 4

@@ -9,7 +9,7 @@ import pytest
 from nextgenface.engine.contours import CONTOURS
 from nextgenface.engine.hints import POINT_COUNTS, PlacedPoint
 from nextgenface.operators.landmark_editing import MOST_RADIUS, Answer, Editing, Editor
-from nextgenface.operators.landmark_maths import View, discs, falloff, nearest, segments, upright
+from nextgenface.operators.landmark_maths import View, discs, falloff, nearest, segments, small_square, upright
 
 # A photo of 400 x 200 pixels, shown at twice its size with its top left corner at (100, 500) of the region.
 VIEW = View(100.0, 500.0, 900.0, 100.0)
@@ -91,6 +91,15 @@ def test_a_photo_is_turned_as_pillow_turns_it(orientation):
     image.getexif()[0x0112] = orientation
     turned = upright(stored[::-1], orientation)[::-1]
     np.testing.assert_array_equal(turned, np.asarray(ImageOps.exif_transpose(image)))
+
+
+@pytest.mark.parametrize("shape", [(70, 96), (33, 200), (20, 9), (1, 1)])
+def test_an_icon_is_the_middle_of_a_photo(shape):
+    pixels = np.zeros((*shape, 4), np.float32)
+    pixels[:] = np.linspace(0.0, 1.0, shape[1])[None, :, None] if shape[1] > 1 else 0.5
+    icon = small_square(pixels, 32)
+    assert icon.shape == (32, 32, 4)
+    assert icon.mean() == pytest.approx(0.5, abs=0.06) and (np.diff(icon[0, :, 0]) >= 0).all()
 
 
 @pytest.mark.parametrize("detector", CONTOURS)
