@@ -225,6 +225,8 @@ class NEXTGENFACE_OT_drag_landmarks(bpy.types.Operator):
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Called by Blender when it ends the operator itself: its window was closed, or another file is opened."""
+        # The timer has gone with its window.
+        self.timer = None
         self._clean_up(context)
 
     def _clean_up(self, context: bpy.types.Context) -> None:

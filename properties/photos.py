@@ -12,6 +12,7 @@ import bpy
 import numpy as np
 
 from ..engine.hints import PhotoHints, PlacedPoint
+from ..engine.photo_header import read_header
 from .places import RELATIVE
 
 PEOPLE = [
@@ -114,7 +115,9 @@ def add_photo(chosen: bpy.types.PropertyGroup, path: str) -> bool:
     """Put a file at the end of the list and mark it; False where it is there already."""
     if photo_at(chosen, Path(bpy.path.abspath(path))) is not None:
         return False
-    chosen.photos.add().path = path
+    item = chosen.photos.add()
+    item.path = path
+    take_header(item)
     chosen.active_photo = len(chosen.photos) - 1
     return True
 
@@ -132,6 +135,7 @@ def set_first(chosen: bpy.types.PropertyGroup, path: str) -> None:
     elif get_first(chosen) != path:
         clear(chosen.photos[0] if chosen.photos else chosen.photos.add())
         chosen.photos[0].path = path
+        take_header(chosen.photos[0])
 
 
 def adopt(chosen: bpy.types.PropertyGroup) -> None:
@@ -160,6 +164,14 @@ def clear(item: NEXTGENFACE_PG_photo) -> None:
         item.property_unset(name)
     for name in ("detector", "points", "placed", "message", "remedy", "mark"):
         setattr(item, name, "")
+
+
+def take_header(item: NEXTGENFACE_PG_photo) -> None:
+    """Keep what the file's first bytes tell, until the engine tells more."""
+    header = read_header(photo_path(item))
+    if header is not None:
+        item.width, item.height = header.width, header.height
+        item.orientation, item.exif_focal = header.orientation, header.focal_35mm
 
 
 def take_seen(item: NEXTGENFACE_PG_photo, seen: Any) -> None:

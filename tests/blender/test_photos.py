@@ -42,6 +42,13 @@ def add(*paths):
 # --- the list ---------------------------------------------------------------------------------------------------------
 
 
+def test_a_photo_shows_its_size_as_soon_as_it_is_added(chosen, photo):
+    add(photo("a"))
+    assert panel.known_lines(chosen.photos[0]) == ["64 x 48 px, no focal length in its tags"]
+    chosen.photo = str(photo("b"))
+    assert chosen.photos[0].width == 64
+
+
 def test_photos_move_and_the_active_one_goes_along(chosen, photo):
     add(*(photo(name) for name in "abc"))
     assert chosen.active_photo == 2

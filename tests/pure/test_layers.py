@@ -21,6 +21,7 @@ LIGHT = {
     "hints",
     "user_folders",
     "contours",
+    "photo_header",
 }
 HEAVY = {"mitsuba", "drjit", "torch", "mediapipe", "cv2", "scipy", "PIL"}
 ENGINE = sorted((ROOT / "engine").rglob("*.py"))
