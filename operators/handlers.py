@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 
 from ..properties.photos import adopt
+from .landmark_overlay import overlay
 from .session import session
 
 
@@ -17,6 +18,7 @@ def on_load(*_: Any) -> None:
     session.abandon("Stopped because another file was opened.", "Press Reconstruct Face to do it in this file.")
     session.check.running = False
     session.abandon_detection()
+    overlay.end()
 
 
 @bpy.app.handlers.persistent

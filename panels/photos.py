@@ -13,7 +13,7 @@ from ..properties.photos import active_photo, photo_path, placed_points
 from .pictures import pictures
 from .text import draw_wrapped
 
-PICTURE_SCALE = 7.0
+PICTURE_SCALE = 5.5
 _ROWS, _MOST_ROWS = 3, 6
 
 
@@ -137,9 +137,8 @@ def _draw_active(layout: bpy.types.UILayout, context: bpy.types.Context, item: b
         layout.template_icon(icon_value=icon, scale=PICTURE_SCALE)
     if row_trouble(item, path):
         draw_wrapped(layout, context, trouble_sentence(item, path), "ERROR")
-    column = layout.column(align=True)
     for line in known_lines(item):
-        column.label(text=line)
+        draw_wrapped(layout, context, line)
     form = layout.column()
     form.use_property_split, form.use_property_decorate = True, False
     form.prop(item, "focal_length")
@@ -149,7 +148,7 @@ def known_lines(item: bpy.types.PropertyGroup) -> list[str]:
     """What was found out about the photo, in words."""
     if not item.width:
         return []
-    focal = f"{item.exif_focal:.0f} mm (35 mm equivalent)" if item.exif_focal else "no focal length in its tags"
+    focal = f"{item.exif_focal:.0f} mm (35 mm equivalent)" if item.exif_focal else "no EXIF focal length"
     lines = [f"{item.width} x {item.height} px, {focal}"]
     if item.points:
         placed = len(placed_points(item))

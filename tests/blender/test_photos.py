@@ -44,7 +44,7 @@ def add(*paths):
 
 def test_a_photo_shows_its_size_as_soon_as_it_is_added(chosen, photo):
     add(photo("a"))
-    assert panel.known_lines(chosen.photos[0]) == ["64 x 48 px, no focal length in its tags"]
+    assert panel.known_lines(chosen.photos[0]) == ["64 x 48 px, no EXIF focal length"]
     chosen.photo = str(photo("b"))
     assert chosen.photos[0].width == 64
 
