@@ -252,6 +252,10 @@ def test_nothing_else_runs_meanwhile_and_a_cancel_ends_it(chosen, photo):
     start(bpy.context)
     assert not bpy.ops.nextgenface.find_face.poll()
     assert obstacles.why_not(bpy.context).startswith("Faces are being found")
+    worker = session._worker
+    with pytest.raises(RuntimeError, match="Faces are being found"):
+        bpy.ops.nextgenface.check_engine()
+    assert session._worker is worker and session.detection.is_running
     bpy.ops.nextgenface.cancel_search()
     assert not bpy.ops.nextgenface.cancel_search.poll()
     while session.detection.is_running:
@@ -304,13 +308,13 @@ def test_the_button_says_why_it_cannot_run(chosen, photo, tmp_path, monkeypatch)
     assert "not set up" in said()
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_told(chosen, photo, tmp_path):
+def test_a_folder_that_cannot_be_written_is_told(chosen, photo, tmp_path, monkeypatch):
     add(photo("a"))
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o500)
-    chosen.output = str(closed / "faces")
+    chosen.output = str(tmp_path / "closed" / "faces")
+    asked = []
+    monkeypatch.setattr(obstacles.os, "access", lambda path, how: asked.append(path))
     assert "cannot be written" in obstacles.why_not(bpy.context)
+    assert asked == [tmp_path], "the nearest folder that there is"
 
 
 def test_a_turned_photo_has_an_upright_thumbnail(add_on, tmp_path):
