@@ -148,7 +148,8 @@ def run_job(job: Job, work: Callable[[], Any], channel: Channel, temp: Path, log
         if job.cancelled.is_set():
             return JobCancelled(job.id)
         message, remedy = told(error)
-        return Failed(job.id, message, remedy, str(log))
+        photo = error.photo if isinstance(error, PhotoError) else ""
+        return Failed(job.id, message, remedy, str(log), photo)
     finally:
         release_memory()
 

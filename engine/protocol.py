@@ -177,13 +177,17 @@ class JobCancelled(Message):
 
 @dataclass(frozen=True)
 class Failed(Message):
-    """The job failed: what happened, what to do, where the log is. ``job`` may be empty for a request that was no job."""
+    """The job failed: what happened, what to do, where the log is. ``job`` may be empty for a request that was no job.
+
+    ``photo`` is the path of the photo that was of no use, if it was one.
+    """
 
     kind: ClassVar[str] = "failed"
     job: str = ""
     message: str = ""
     remedy: str = ""
     log: str = ""
+    photo: str = ""
 
 
 @dataclass(frozen=True)

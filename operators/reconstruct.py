@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import bpy
 
 from ..engine.errors import EngineError
-from ..properties.photos import adopt, hints_of, photo_at
+from ..properties.photos import adopt, hints_of, photo_at, take_trouble
 from ..properties.places import engine_python, job_output, log_folder
 from ..properties.preferences import chosen_python
 from ..properties.settings import chosen_people, engine_settings, settings_notices
@@ -60,6 +60,14 @@ def photo_hints(chosen: bpy.types.PropertyGroup, photos: list[Path]) -> tuple[li
     pairs = [hints_of(item) for photo in photos if (item := photo_at(chosen, photo)) is not None]
     hints = [hint.to_dict() for hint, _ in pairs]
     return hints if any(hints) else [], [notice for _, notice in pairs if notice]
+
+
+def mark_bad_photo(scene: bpy.types.Scene) -> None:
+    """Have the list say which photo it was that the job failed with, if it was one."""
+    status = session.status
+    item = photo_at(scene.nextgenface, Path(status.bad_photo)) if status.bad_photo else None
+    if item is not None:
+        take_trouble(item, status.message, status.remedy)
 
 
 def build_options(scene: bpy.types.Scene) -> BuildOptions:
@@ -167,6 +175,7 @@ class NEXTGENFACE_OT_reconstruct(PumpMixin, bpy.types.Operator):
                 redraw_panels(context)
             return None
         if status.phase is Phase.FAILED:
+            mark_bad_photo(bpy.data.scenes.get(self.scene) or context.scene)
             self._tell_failure(status.message, status.remedy)
         elif status.phase is Phase.CANCELLED:
             self.report({"WARNING"}, status.message)

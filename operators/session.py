@@ -59,6 +59,7 @@ class Status:
     message: str = ""
     remedy: str = ""
     log: str = ""
+    bad_photo: str = ""
     result: str = ""
     seconds: float = 0.0
     summary: str = ""
@@ -255,6 +256,7 @@ class Session:
         elif isinstance(message, Failed):
             self.fail(message.message, message.remedy)
             self.status.log = message.log or status.log
+            self.status.bad_photo = message.photo
 
 
 session = Session()

@@ -186,6 +186,11 @@ def take_seen(item: NEXTGENFACE_PG_photo, seen: Any) -> None:
     item.mark = file_mark(photo_path(item))
 
 
+def take_trouble(item: NEXTGENFACE_PG_photo, message: str, remedy: str) -> None:
+    """Keep why the photo is of no use, until it is looked at again."""
+    item.message, item.remedy = message, remedy
+
+
 def packed(places: np.ndarray) -> str:
     """Places (N, 2) in widths and heights of the photo as text."""
     return base64.b64encode(places.astype("<f4").tobytes()).decode("ascii")

@@ -90,7 +90,9 @@ def _good(photos, output, settings, reporter):
 
 def _fails(photos, output, settings, reporter):
     reporter.progress("photos", 0, 1)
-    raise engine("errors").PhotoError("No face was found in 'fails.png'.", "Choose a photo that shows a face.")
+    error = engine("errors").PhotoError("No face was found in 'fails.png'.", "Choose a photo that shows a face.")
+    error.photo = str(photos[0])
+    raise error
 
 
 def _raises(photos, output, settings, reporter):

@@ -15,7 +15,7 @@ from ..results.writing import check_output
 from ..settings import Settings
 from ..stages import Stages
 from .clock import Clock
-from .prepare import prepare_photo
+from .prepare import PreparedPhoto, prepare_photo
 
 
 def reconstruct(
@@ -53,7 +53,7 @@ def reconstruct(
             for number, photo in enumerate(photos):
                 reporter.progress("photos", number, len(photos))
                 said = hints[number] if number < len(hints) else None
-                prepared.append(prepare_photo(photo, settings, told, said))
+                prepared.append(_prepared(photo, settings, told, said))
         # Mitsuba's parts can only be imported once its variant is set.
         from .record import Record
         from .run import Run
@@ -64,3 +64,12 @@ def reconstruct(
     data.report["warnings"] = [*notes, *told.warnings]
     data.report["seconds"]["total"] = round(clock.seconds["total"], 3)
     return write_results(output, data, reporter)
+
+
+def _prepared(path: Path, settings: Settings, reporter: Reporter, hints: PhotoHints | None) -> PreparedPhoto:
+    """`prepare_photo`, whose errors know the photo."""
+    try:
+        return prepare_photo(path, settings, reporter, hints)
+    except PhotoError as error:
+        error.photo = str(path)
+        raise

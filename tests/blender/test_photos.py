@@ -242,6 +242,15 @@ def test_points_and_focal_length_go_into_the_fit(chosen, photo):
     assert said[1].startswith("b.png") and '"61": [0.25, 0.5, 0.5]' in said[1]
 
 
+def test_a_photo_that_a_fit_failed_with_says_so_in_its_row(chosen, photo):
+    add(photo("fails"), photo("b"))
+    with pytest.raises(RuntimeError, match="No face"):
+        bpy.ops.nextgenface.reconstruct()
+    bad, good = chosen.photos
+    assert panel.row_trouble(bad, photo("fails")) == "No Face" and not panel.row_trouble(good, photo("b"))
+    assert "Choose a photo" in panel.trouble_sentence(bad, photo("fails"))
+
+
 def start(context):
     find_face.start_search(context, context.scene)
     assert session.wait(20) and session.detection.is_running

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 
 from nextgenface.engine.errors import PhotoError  # noqa: E402
 from nextgenface.engine.faces.bundled import load  # noqa: E402
-from nextgenface.engine.fit import prepare  # noqa: E402
+from nextgenface.engine.fit import pipeline, prepare  # noqa: E402
 from nextgenface.engine.fit.stage1 import fit_landmarks, observe  # noqa: E402
 from nextgenface.engine.hints import PhotoHints, PlacedPoint  # noqa: E402
 from nextgenface.engine.landmarks.detection import look_at  # noqa: E402
@@ -50,6 +50,12 @@ def test_a_photo_without_a_face_says_so_and_one_that_is_none_is_an_error(tmp_pat
     assert "No face" in lawn.message and lawn.remedy
     with pytest.raises(PhotoError):
         look_at(tmp_path / "none.jpg", Settings(), SilentReporter())
+
+
+def test_an_error_in_a_fit_knows_its_photo(tmp_path):
+    with pytest.raises(PhotoError) as caught:
+        pipeline._prepared(tmp_path / "none.jpg", Settings(), SilentReporter(), None)
+    assert caught.value.photo == str(tmp_path / "none.jpg")
 
 
 class Misled:

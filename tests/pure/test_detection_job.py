@@ -77,3 +77,12 @@ def test_one_job_at_a_time(worker, tmp_path):
     assert "already" in wait_for_end(worker, second)[-1].message
     worker.cancel(job)
     assert wait_for_end(worker, job)[-1] == JobCancelled(job)
+
+
+def test_a_reconstruction_that_fails_with_a_photo_names_it(worker, tmp_path):
+    photo = _png(tmp_path / "fails.png")
+    job = worker.start_job([photo], tmp_path / "out", {})
+    final = wait_for_end(worker, job)[-1]
+    assert isinstance(final, Failed) and final.photo == str(photo)
+    job = worker.start_job([_png(tmp_path / "raises.png")], tmp_path / "out", {})
+    assert wait_for_end(worker, job)[-1].photo == ""
