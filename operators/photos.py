@@ -14,27 +14,13 @@ from ..properties.photos import add_photo, adopt, chosen_photos
 PHOTO_EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 
 
-class NEXTGENFACE_OT_add_photos(bpy.types.Operator):
-    """Add photos, of the same person or of others; several can be chosen at once"""
+class _AddPhotos:
+    """For operators that are given files."""
 
-    bl_idname = "nextgenface.add_photos"
-    bl_label = "Add Photos"
     bl_options: ClassVar[set[str]] = {"UNDO"}
 
     files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"})
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"})
-    filter_image: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
-    filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
-
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        """Let the person choose files; those that were dropped are chosen already."""
-        if self.files:
-            return self.execute(context)
-        photos = chosen_photos(context.scene.nextgenface)
-        if photos:
-            self.directory = f"{photos[-1].parent}/"
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Add what was chosen and is not there yet."""
@@ -47,12 +33,39 @@ class NEXTGENFACE_OT_add_photos(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class NEXTGENFACE_OT_add_photos(_AddPhotos, bpy.types.Operator):
+    """Add photos, of the same person or of others; several can be chosen at once"""
+
+    bl_idname = "nextgenface.add_photos"
+    bl_label = "Add Photos"
+
+    filter_image: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+    filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Let the person choose files."""
+        photos = chosen_photos(context.scene.nextgenface)
+        if photos:
+            self.directory = f"{photos[-1].parent}/"
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+
+class NEXTGENFACE_OT_drop_photos(_AddPhotos, bpy.types.Operator):
+    """Add the dropped images to the photos in the sidebar's tab Face"""
+
+    # Blender's menu of what to do with dropped files shows this label.
+    bl_idname = "nextgenface.drop_photos"
+    bl_label = "Add to Face Photos"
+    bl_options: ClassVar[set[str]] = {"UNDO", "INTERNAL"}
+
+
 class NEXTGENFACE_FH_photos(bpy.types.FileHandler):
     """Image files that are dropped on a 3D view."""
 
     bl_idname = "NEXTGENFACE_FH_photos"
     bl_label = "Photos of a Face"
-    bl_import_operator = "nextgenface.add_photos"
+    bl_import_operator = "nextgenface.drop_photos"
     bl_file_extensions = ";".join(PHOTO_EXTENSIONS)
 
     @classmethod
@@ -137,6 +150,7 @@ class NEXTGENFACE_OT_clear_photos(_ListOperator, bpy.types.Operator):
 
 CLASSES = (
     NEXTGENFACE_OT_add_photos,
+    NEXTGENFACE_OT_drop_photos,
     NEXTGENFACE_FH_photos,
     NEXTGENFACE_OT_remove_photo,
     NEXTGENFACE_OT_move_photo,

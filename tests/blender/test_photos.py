@@ -69,10 +69,10 @@ def test_dropped_files_are_added_without_a_file_browser(chosen, photo):
     """Blender invokes the operator with the files; only images are offered, and only on 3D views."""
     paths = [photo("a"), photo("b")]
     files = [{"name": path.name} for path in paths]
-    done = bpy.ops.nextgenface.add_photos("INVOKE_DEFAULT", directory=str(paths[0].parent), files=files)
+    done = bpy.ops.nextgenface.drop_photos("INVOKE_DEFAULT", directory=str(paths[0].parent), files=files)
     assert (done, names(chosen)) == ({"FINISHED"}, ["a", "b"])
     handler = NEXTGENFACE_FH_photos
-    assert handler.is_registered and handler.bl_import_operator == "nextgenface.add_photos"
+    assert handler.is_registered and handler.bl_import_operator == "nextgenface.drop_photos"
     assert ".jpg;.jpeg;.png" in handler.bl_file_extensions
 
     class Context:
