@@ -108,6 +108,10 @@ class NEXTGENFACE_OT_find_face(PumpMixin, bpy.types.Operator):
             self.report({"WARNING"}, sentence)
         return {"FINISHED"}
 
+    def cancel(self, _context: bpy.types.Context) -> None:
+        """Called by Blender when it ends the operator itself: its window was closed, or another file is opened."""
+        session.abandon_detection()
+
 
 class NEXTGENFACE_OT_cancel_search(bpy.types.Operator):
     """Stop looking for faces. What was found stays"""

@@ -88,6 +88,10 @@ class NEXTGENFACE_OT_edit_landmarks(PumpMixin, bpy.types.Operator):
         keep_found(scene)
         return None if session.detection.is_running else self._open(context)
 
+    def cancel(self, _context: bpy.types.Context) -> None:
+        """Called by Blender when it ends the search itself: its window was closed, or another file is opened."""
+        session.abandon_detection()
+
     def _open(self, context: bpy.types.Context) -> set[str]:
         scene = bpy.data.scenes[self.scene]
         item = photo_at(scene.nextgenface, Path(self.path))

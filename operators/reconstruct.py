@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import bpy
 
 from ..engine.errors import EngineError
+from ..engine.hints import PhotoHints
 from ..properties.photos import adopt, hints_of, photo_at, take_trouble
 from ..properties.places import engine_python, job_output, log_folder
 from ..properties.preferences import chosen_python
@@ -57,7 +58,8 @@ def start_job(context: bpy.types.Context, scene: bpy.types.Scene, photos: list[P
 
 def photo_hints(chosen: bpy.types.PropertyGroup, photos: list[Path]) -> tuple[list[dict[str, Any]], list[str]]:
     """What the person says of each of ``photos``, and sentences on what of it is not used; no hints where nothing is said."""
-    pairs = [hints_of(item) for photo in photos if (item := photo_at(chosen, photo)) is not None]
+    items = [photo_at(chosen, photo) for photo in photos]
+    pairs = [(PhotoHints(), "") if item is None else hints_of(item) for item in items]
     hints = [hint.to_dict() for hint, _ in pairs]
     return hints if any(hints) else [], [notice for _, notice in pairs if notice]
 

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 import pytest
 from nextgenface.engine.hints import PlacedPoint
-from nextgenface.operators import find_face, handlers, obstacles, open_image
+from nextgenface.operators import find_face, handlers, obstacles, open_image, reconstruct
 from nextgenface.operators.photos import NEXTGENFACE_FH_photos
 from nextgenface.operators.session import session
 from nextgenface.panels import photos as panel
@@ -240,6 +240,20 @@ def test_points_and_focal_length_go_into_the_fit(chosen, photo):
     assert len(said) == 2
     assert said[0].startswith("a.png") and '"focal_length_mm": 85.0' in said[0]
     assert said[1].startswith("b.png") and '"61": [0.25, 0.5, 0.5]' in said[1]
+
+
+def test_hints_keep_to_their_photos_where_one_is_not_in_the_list(add_on, chosen, photo):
+    add(photo("a"))
+    chosen.photos[0].focal_length = 85.0
+    hints, notices = reconstruct.photo_hints(chosen, [photo("b"), photo("a")])
+    assert [bool(hint) for hint in hints] == [False, True] and not notices
+
+
+def test_a_search_whose_window_is_closed_does_not_stand_in_the_way(chosen, photo):
+    add(photo("slow"))
+    start(bpy.context)
+    find_face.NEXTGENFACE_OT_find_face.cancel(None, bpy.context)
+    assert not session.detection.is_running and obstacles.why_not(bpy.context) == ""
 
 
 def test_a_photo_that_a_fit_failed_with_says_so_in_its_row(chosen, photo):
