@@ -14,12 +14,16 @@ from .operators import (
     export_gltf,
     export_metahuman,
     export_target,
+    find_face,
     handlers,
+    landmarks,
     live_preview,
+    open_image,
     photos,
     preferences_caches,
     preferences_folders,
     preferences_report,
+    presets,
     reconstruct,
     result_compare,
     result_photo,
@@ -30,6 +34,8 @@ from .operators import (
 )
 from .operators import settings as changed_settings
 from .panels import engine_settings, export, face, pictures, preferences, result
+from .panels import photos as photo_list
+from .panels import presets as preset_menu
 from .properties import light, results, settings
 
 CLASSES = (
@@ -38,8 +44,12 @@ CLASSES = (
     *light.CLASSES,
     *preferences.CLASSES,
     *photos.CLASSES,
+    *open_image.CLASSES,
+    *find_face.CLASSES,
+    *landmarks.CLASSES,
     *reconstruct.CLASSES,
     *changed_settings.CLASSES,
+    *presets.CLASSES,
     *engine.CLASSES,
     *preferences_caches.CLASSES,
     *preferences_folders.CLASSES,
@@ -57,13 +67,15 @@ CLASSES = (
     *export_metahuman.CLASSES,
     *export_target.CLASSES,
     *apply_to_human.CLASSES,
+    *photo_list.CLASSES,
+    *preset_menu.CLASSES,
     *face.CLASSES,
     *engine_settings.CLASSES,
     *result.CLASSES,
     *export.CLASSES,
 )
 # Modules with something else to set up or to end.
-MODULES = (settings, results, light, handlers, engine, live_preview, pictures, command)
+MODULES = (settings, results, light, handlers, engine, open_image, landmarks, live_preview, pictures, command)
 
 
 def register() -> None:

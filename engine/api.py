@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import OutputError, PhotoError
+from .hints import PhotoHints
 from .protocol import PhotoResult, ProtocolError, Result
 from .reporter import Reporter, SilentReporter
 from .results.data import HeadData
@@ -212,6 +213,7 @@ def reconstruct(
     settings: Settings | Mapping[str, Any] | None = None,
     reporter: Reporter | None = None,
     stages: Stages | None = None,
+    hints: Iterable[PhotoHints] = (),
 ) -> Reconstruction:
     """Reconstruct the one person in ``photos`` in this process and write everything into the folder ``output``.
 
@@ -221,6 +223,7 @@ def reconstruct(
         settings: `Settings`, or a mapping of some of its names; None: the defaults. `presets.load` reads files.
         reporter: is told of progress and may cancel.
         stages: which stages are left out, or taken from a checkpoint; None: all are run.
+        hints: what a person says of each photo, in their order: points placed by hand, the focal length.
 
     Raises:
         EngineError: with a sentence and a remedy.
@@ -233,7 +236,7 @@ def reconstruct(
         if not photo.is_file():
             raise PhotoError(f"There is no photo '{photo}'.", "Check the path.")
     chosen = settings if isinstance(settings, Settings) else Settings.from_dict(settings or {})
-    return Reconstruction.load(fit(wanted, Path(output), chosen, reporter or SilentReporter(), stages))
+    return Reconstruction.load(fit(wanted, Path(output), chosen, reporter or SilentReporter(), stages, list(hints)))
 
 
 def turned(camera: Camera, degrees: float) -> Camera:

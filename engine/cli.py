@@ -28,7 +28,8 @@ from .command_run import (
 )
 from .console import Console
 from .errors import Cancelled, EngineError, SettingsError
-from .options import add_setting_options, add_source_options, loaded_of
+from .hints import read_hints
+from .options import add_landmark_option, add_setting_options, add_source_options, loaded_of
 from .protocol import Done, JobCancelled, Message, Warned
 from .results.writing import check_output
 from .settings import Settings
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         help="all photos show one person; otherwise each shows another, who gets a folder in the output",
     )
     add_source_options(parser)
+    add_landmark_option(parser)
     add("--blend", type=Path, metavar="FILE", help="also write a .blend, with bpy or Blender")
     add("--blender", type=Path, metavar="PATH", help="the Blender, or a Python with bpy, for --blend")
     add("--target", type=Path, metavar="FILE", help="also write the head as a MakeHuman target (.target or .target.gz)")
@@ -109,10 +111,11 @@ def _reconstruct(
 ) -> int:
     people = find_people(options.input, options.output, options.shared_identity)
     wanted = stages.of_options(options, len(people))
+    hints = read_hints(options.landmarks, sum(len(person.photos) for person in people))
     with Interrupts() as interrupts:
         # The worker ends before Blender begins, which needs the memory too.
         with Workers(Path(sys.executable)) as workers:
-            ends = list(fit_people(people, asked, wanted, workers, interrupts, console))
+            ends = list(fit_people(people, asked, wanted, workers, interrupts, console, hints))
         if options.target is not None:
             _write_targets(options.target, people, ends, console)
         if builder is not None:

@@ -25,6 +25,7 @@ from .protocol import (
     PROTOCOL_VERSION,
     CancelJob,
     CheckEngine,
+    DetectLandmarks,
     Done,
     EngineStatus,
     Failed,
@@ -82,7 +83,8 @@ class WorkerProcess:
         self._events: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._outgoing: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._outputs: dict[str, Path] = {}
+        # Of every open job, the folder that it writes into, if any.
+        self._outputs: dict[str, Path | None] = {}
         self._cancelled: set[str] = set()
         self._checks = 0
         self._reason = ""
@@ -143,17 +145,22 @@ class WorkerProcess:
         checkpoint: Path | None = None,
         skip: Iterable[int] = (),
         notices: Sequence[str] = (),
+        hints: Sequence[Mapping[str, Any]] = (),
     ) -> str:
         """Ask for a reconstruction (settings: `Settings.to_dict`); the job's id, a new one if none is given.
 
-        ``checkpoint``, ``skip`` and ``notices``: see `StartJob`.
+        ``checkpoint``, ``skip``, ``notices`` and ``hints``: see `StartJob`.
         """
         name = job or uuid.uuid4().hex
-        # The worker's current folder is its own affair.
-        absolute = [str(Path(photo).absolute()) for photo in photos]
         state = "" if checkpoint is None else str(Path(checkpoint).absolute())
-        target = str(Path(output).absolute())
-        self.send(StartJob(name, absolute, target, dict(settings), state, sorted(skip), list(notices)))
+        target, said = str(Path(output).absolute()), [dict(hint) for hint in hints]
+        self.send(StartJob(name, _absolute(photos), target, dict(settings), state, sorted(skip), list(notices), said))
+        return name
+
+    def start_detection(self, photos: Sequence[Path], settings: Mapping[str, Any], job: str = "") -> str:
+        """Ask where the faces in ``photos`` are; the job's id. It ends as a reconstruction does."""
+        name = job or uuid.uuid4().hex
+        self.send(DetectLandmarks(name, _absolute(photos), dict(settings)))
         return name
 
     def send(self, message: Message) -> None:
@@ -161,6 +168,8 @@ class WorkerProcess:
         with self._lock:
             if isinstance(message, StartJob):
                 self._outputs[message.job] = Path(message.output)
+            elif isinstance(message, DetectLandmarks):
+                self._outputs[message.job] = None
             elif isinstance(message, CheckEngine):
                 self._checks += 1
             ended = self._ended.is_set()
@@ -274,8 +283,9 @@ class WorkerProcess:
             for job in jobs:
                 self._forget(job)
         for job, output in jobs.items():
-            with contextlib.suppress(OSError):
-                clean_up(output)
+            if output is not None:
+                with contextlib.suppress(OSError):
+                    clean_up(output)
             self._events.put(JobCancelled(job) if job in cancelled else self._crash(job))
         for _ in range(checks):
             self._events.put(self._crash(""))
@@ -304,6 +314,11 @@ class WorkerProcess:
                 self._process.kill()
             else:
                 os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def _absolute(paths: Sequence[Path]) -> list[str]:
+    """The worker's current folder is its own affair."""
+    return [str(Path(path).absolute()) for path in paths]
 
 
 def clean_environment(env: Mapping[str, str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from .batch import Person
 from .client import WorkerProcess
 from .console import Console
+from .hints import PhotoHints
 from .presets import Loaded
 from .protocol import CheckEngine, Done, EngineStatus, Failed, JobCancelled, Message, Ready
 from .stages import Stages
@@ -72,8 +74,10 @@ def fit_people(
     workers: Workers,
     interrupts: Interrupts,
     console: Console,
+    hints: Sequence[PhotoHints] = (),
 ) -> Iterator[Message]:
-    """How the reconstruction of each ended, one after the other; a cancel is the last."""
+    """How the reconstruction of each ended, one after the other; a cancel is the last. ``hints``: of all photos in order."""
+    said = iter(hints)
     for number, person in enumerate(people):
         if len(people) > 1:
             console.note(f"{number + 1} of {len(people)}: {person.photos[0].name}")
@@ -85,6 +89,7 @@ def fit_people(
             notices=asked.notices,
             checkpoint=wanted.checkpoint,
             skip=wanted.skip,
+            hints=[hint.to_dict() for hint in islice(said, len(person.photos))],
         )
         end = follow(worker, job, interrupts, console)
         yield end

@@ -20,7 +20,12 @@ class EngineError(Exception):
 
 
 class PhotoError(EngineError):
-    """A photo cannot be read, is too small or too large, or shows no face."""
+    """A photo cannot be read, is too small or too large, or shows no face.
+
+    ``photo`` is its path, as far as who caught it knew it; empty where it did not.
+    """
+
+    photo = ""
 
 
 class FaceModelError(EngineError):

@@ -1,4 +1,4 @@
-"""One reconstruction in the worker: its reporter, and how its end, whatever that is, becomes one final message."""
+"""One reconstruction or detection in the worker: its reporter, and how its end, whatever that is, becomes one final message."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,21 @@ from numpy.typing import NDArray
 
 from .channel import Channel
 from .errors import Cancelled, EngineError, PhotoError
+from .hints import PhotoHints
 from .memory import is_out_of_memory, release_memory
 from .progress import ProgressMeter
-from .protocol import Done, Failed, JobCancelled, Message, Preview, Progress, StartJob, Warned
+from .protocol import (
+    DetectLandmarks,
+    Done,
+    Failed,
+    JobCancelled,
+    Message,
+    PhotoSeen,
+    Preview,
+    Progress,
+    StartJob,
+    Warned,
+)
 from .results.png import write_png
 from .results.writing import check_output
 from .settings import Settings
@@ -35,7 +48,7 @@ _SAY_IT = "Please report this with the log."
 class Job:
     """A request that was accepted, and whether its end was asked for."""
 
-    def __init__(self, request: StartJob) -> None:
+    def __init__(self, request: StartJob | DetectLandmarks) -> None:
         self.id = request.job
         self.request = request
         self.cancelled = threading.Event()
@@ -112,8 +125,8 @@ def run_job(job: Job, work: Callable[[], Any], channel: Channel, temp: Path, log
 
     Args:
         job: the request.
-        work: returns ``reconstruct(photos, output, settings, reporter, stages) -> path of result.json``; called late,
-            because it imports everything.
+        work: returns ``reconstruct(photos, output, settings, reporter, stages, hints) -> path of result.json``, for a
+            detection ``look_at(photo, settings, reporter) -> PhotoSeen``; called late, because it imports everything.
         channel: for what is told on the way.
         temp: folder for the job's previews; the previous job's are deleted only now, when nobody looks at them any
             more.
@@ -121,9 +134,13 @@ def run_job(job: Job, work: Callable[[], Any], channel: Channel, temp: Path, log
     """
     begin = time.monotonic()
     try:
-        result = _reconstruct(job, work, channel, temp)
+        request = job.request
+        if isinstance(request, DetectLandmarks):
+            result = _detect(job, request, work, channel, temp)
+        else:
+            result = str(_reconstruct(job, request, work, channel, temp))
         _log.info("Job %s is done: %s", job.id, result)
-        return Done(job.id, str(result), round(time.monotonic() - begin, 3))
+        return Done(job.id, result, round(time.monotonic() - begin, 3))
     except Cancelled:
         return JobCancelled(job.id)
     except (Exception, SystemExit) as error:
@@ -131,15 +148,33 @@ def run_job(job: Job, work: Callable[[], Any], channel: Channel, temp: Path, log
         if job.cancelled.is_set():
             return JobCancelled(job.id)
         message, remedy = told(error)
-        return Failed(job.id, message, remedy, str(log))
+        photo = error.photo if isinstance(error, PhotoError) else ""
+        return Failed(job.id, message, remedy, str(log), photo)
     finally:
         release_memory()
 
 
-def _reconstruct(job: Job, work: Callable[[], Any], channel: Channel, temp: Path) -> Path:
-    request = job.request
+def _detect(job: Job, request: DetectLandmarks, work: Callable[[], Any], channel: Channel, temp: Path) -> str:
+    """Look at each photo; one that is of no use is told in its own message and does not keep the others from being seen."""
+    settings = Settings.from_dict(request.settings)
+    reporter = ChannelReporter(job, channel, temp)
+    reporter.progress("start", 0, 1)
+    look_at = work()
+    for index, photo in enumerate(request.photos):
+        reporter.progress("landmarks", index, len(request.photos))
+        try:
+            seen = look_at(Path(photo), settings, reporter)
+        except PhotoError as error:
+            seen = PhotoSeen(message=error.message, remedy=error.remedy)
+        channel.send(replace(seen, job=job.id, index=index, photo=photo))
+    reporter.flush()
+    return ""
+
+
+def _reconstruct(job: Job, request: StartJob, work: Callable[[], Any], channel: Channel, temp: Path) -> Path:
     settings = Settings.from_dict(request.settings)
     stages = Stages.of_request(request.checkpoint, request.skip)
+    hints = [PhotoHints.from_dict(said) for said in request.hints]
     photos = [Path(photo) for photo in request.photos]
     _check_photos(photos)
     output = Path(request.output)
@@ -154,7 +189,7 @@ def _reconstruct(job: Job, work: Callable[[], Any], channel: Channel, temp: Path
     _log.info("Job %s: %s -> %s", job.id, ", ".join(map(str, photos)), output)
     for notice in request.notices:
         _log.info("Settings: %s", notice)
-    result = Path(reconstruct(photos, output, settings, reporter, stages))
+    result = Path(reconstruct(photos, output, settings, reporter, stages, hints))
     reporter.flush()
     if not result.is_file():
         raise RuntimeError(f"the fit named a result that is not there: {result}")

@@ -35,6 +35,17 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_landmark_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--landmarks``; what is given is for `engine.hints.read_hints`."""
+    parser.add_argument(
+        "--landmarks",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="points placed by hand, a JSON file for each photo in their order; '-' for a photo without",
+    )
+
+
 def loaded_of(options: argparse.Namespace, job: Mapping[str, Any] | None = None) -> presets.Loaded:
     """What a command asks for: preset or file, then the settings of a ``job`` file, ``--set``, and options of their own.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,31 @@ def load(path: Path | None = None, assignments: Iterable[str] = ()) -> Loaded:
             message = f"{line.place}: {error.message}" if line.place else error.message
             raise SettingsError(message, error.remedy) from error
     return Loaded(values, tuple(translation.notices))
+
+
+def config_text(values: Mapping[str, Any], title: str) -> str:
+    """A configuration that `load` reads: ``title`` as its first line, then those of ``values`` that are no defaults.
+
+    Raises:
+        SettingsError: a text cannot stand in a configuration.
+    """
+    defaults = Settings().to_dict()
+    lines = [f"{name} = {_written(name, value)}" for name, value in values.items() if value != defaults[name]]
+    return "\n".join([f"# {title}.", "[settings]", *lines, ""])
+
+
+def _written(name: str, value: Any) -> str:
+    """A value as a configuration has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str):
+        return repr(value)
+    quote = "'" if "'" not in value else '"'
+    if quote in value or "\n" in value:
+        raise SettingsError(
+            f"The setting '{name}' has a value that no file can hold: {value!r}.", "Choose another path."
+        )
+    return f"{quote}{value}{quote}"
 
 
 def named_values(path: Path) -> list[tuple[str, Any]]:

@@ -38,7 +38,8 @@ class StartJob(Message):
     """Reconstruct ``photos`` (paths) of one person into the folder ``output`` with ``settings`` (`Settings.to_dict`).
 
     ``skip`` are stages (1 to 3) to leave out, or to take from the file ``checkpoint`` where it holds them; see `Stages`.
-    ``notices`` are what the person was told about the settings; they go into the log.
+    ``notices`` are what the person was told about the settings; they go into the log. ``hints`` are what the person says of
+    each photo (`PhotoHints.to_dict`), in their order; empty where nothing is said of any.
     """
 
     kind: ClassVar[str] = "start_job"
@@ -49,6 +50,17 @@ class StartJob(Message):
     checkpoint: str = ""
     skip: list[int] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    hints: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class DetectLandmarks(Message):
+    """Find the face in each of ``photos`` (paths) with ``settings``; a `PhotoSeen` for each, then an end as of any job."""
+
+    kind: ClassVar[str] = "detect_landmarks"
+    job: str = ""
+    photos: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,8 +134,32 @@ class Warned(Message):
 
 
 @dataclass(frozen=True)
+class PhotoSeen(Message):
+    """What was found in photo ``index`` of a `DetectLandmarks`, which is the file ``photo``.
+
+    ``width`` and ``height`` are pixels of the upright photo, 0 where it cannot be read; ``focal_35mm`` is the EXIF focal
+    length in mm, 35 mm equivalent over the diagonal, 0 where none is known; ``orientation`` is the file's EXIF orientation,
+    1 to 8, in which other programs may show it. ``points`` are the ``detector``'s, x and y in
+    turn, in pixels from the top left corner; where there are none, ``message`` says why, and ``remedy`` what to do.
+    """
+
+    kind: ClassVar[str] = "photo_seen"
+    job: str = ""
+    index: int = 0
+    photo: str = ""
+    width: int = 0
+    height: int = 0
+    focal_35mm: float = 0.0
+    orientation: int = 1
+    detector: str = ""
+    points: list[float] = field(default_factory=list)
+    message: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
 class Done(Message):
-    """The job's results are whole; ``result`` is the path of its ``result.json`` (see `Result`)."""
+    """The job's results are whole; ``result`` is the path of its ``result.json`` (see `Result`), empty for a detection."""
 
     kind: ClassVar[str] = "done"
     job: str = ""
@@ -141,13 +177,17 @@ class JobCancelled(Message):
 
 @dataclass(frozen=True)
 class Failed(Message):
-    """The job failed: what happened, what to do, where the log is. ``job`` may be empty for a request that was no job."""
+    """The job failed: what happened, what to do, where the log is. ``job`` may be empty for a request that was no job.
+
+    ``photo`` is the path of the photo that was of no use, if it was one.
+    """
 
     kind: ClassVar[str] = "failed"
     job: str = ""
     message: str = ""
     remedy: str = ""
     log: str = ""
+    photo: str = ""
 
 
 @dataclass(frozen=True)
@@ -159,8 +199,10 @@ class EngineStatus(Message):
     lines: list[dict[str, Any]] = field(default_factory=list)
 
 
-REQUESTS: tuple[type[Message], ...] = (StartJob, CancelJob, CheckEngine, Shutdown)
-EVENTS: tuple[type[Message], ...] = (Ready, Progress, Preview, Warned, Done, JobCancelled, Failed, EngineStatus)
+REQUESTS: tuple[type[Message], ...] = (StartJob, DetectLandmarks, CancelJob, CheckEngine, Shutdown)
+EVENTS: tuple[type[Message], ...] = (
+    *(Ready, Progress, Preview, Warned, PhotoSeen, Done, JobCancelled, Failed, EngineStatus),
+)
 FINAL_EVENTS: tuple[type[Message], ...] = (Done, JobCancelled, Failed)
 _BY_KIND: dict[str, type[Message]] = {kind.kind: kind for kind in REQUESTS + EVENTS}
 

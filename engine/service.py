@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,22 +25,25 @@ from . import diagnosis, logs
 from .channel import Channel
 from .folders import TEMPORARY_PREFIX, OwnedFolder, sweep
 from .jobs import Job, run_job
-from .protocol import CancelJob, CheckEngine, Failed, ProtocolError, Ready, Shutdown, StartJob, decode
+from .protocol import CancelJob, CheckEngine, DetectLandmarks, Failed, ProtocolError, Ready, Shutdown, StartJob, decode
 from .results.writing import give_up_open_results
 
 _log = logging.getLogger("nextgenface.worker")
 DEFAULT_WORK_FUNCTION = "fit.frugal:reconstruct"
+DEFAULT_DETECT_FUNCTION = "landmarks.detection:look_at"
 BUSY_MESSAGE, BUSY_REMEDY = "A reconstruction is already running.", "Wait for it to end, or cancel it first."
 
 
 class Service:
     """State that the reading thread and the main thread share."""
 
-    def __init__(self, channel: Channel, temp: OwnedFolder, log: Path, work: Callable[[], Any]) -> None:
+    def __init__(
+        self, channel: Channel, temp: OwnedFolder, log: Path, work: Callable[[], Any], detect: Callable[[], Any]
+    ) -> None:
         self._channel = channel
         self._temp = temp
         self._log = log
-        self._work = work
+        self._work, self._detect = work, detect
         self._requests: queue.SimpleQueue[Job | CheckEngine] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._job: Job | None = None
@@ -60,7 +64,7 @@ class Service:
         except ProtocolError as error:
             self._channel.send(Failed(message=error.message, remedy=error.remedy, log=str(self._log)))
             return
-        if isinstance(request, StartJob):
+        if isinstance(request, StartJob | DetectLandmarks):
             self._accept(request)
         elif isinstance(request, CancelJob):
             self._cancel(request.job)
@@ -71,7 +75,7 @@ class Service:
         else:
             self._channel.send(Failed(message=f"'{request.kind}' is no request.", log=str(self._log)))
 
-    def _accept(self, request: StartJob) -> None:
+    def _accept(self, request: StartJob | DetectLandmarks) -> None:
         with self._lock:
             busy = self._job is not None
             if not busy:
@@ -99,7 +103,8 @@ class Service:
                 self._channel.send(diagnosis.engine_status())
 
     def _run(self, job: Job) -> None:
-        final = run_job(job, self._work, self._channel, self._temp.path, self._log)
+        work = self._detect if isinstance(job.request, DetectLandmarks) else self._work
+        final = run_job(job, work, self._channel, self._temp.path, self._log)
         # Free first, told afterwards: who hears of the end may start the next job at once.
         with self._lock:
             self._job = None
@@ -132,7 +137,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # PyTorch makes a folder for a compiler that is never called; it should go with the others.
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(temp.path / "torch"))
     channel = Channel(events)
-    service = Service(channel, temp, log, lambda: load_function(options.work_function))
+    work, detect = (partial(load_function, name) for name in (options.work_function, options.detect_function))
+    service = Service(channel, temp, log, work, detect)
     channel.on_broken = lambda: service.end("nobody reads its events")
     signal.signal(signal.SIGTERM, lambda *_: service.end_soon("terminated"))
     channel.send(Ready(engine=_version(), pid=os.getpid(), log=str(log)))
@@ -151,6 +157,11 @@ def _parser() -> argparse.ArgumentParser:
         default=os.environ.get("NEXTGENFACE_WORK_FUNCTION", DEFAULT_WORK_FUNCTION),
         help="what a job calls: 'module:name' of the engine or of an installed module, or 'file.py:name'",
     )
+    parser.add_argument(
+        "--detect-function",
+        default=os.environ.get("NEXTGENFACE_DETECT_FUNCTION", DEFAULT_DETECT_FUNCTION),
+        help="the same for a detection",
+    )
     return parser
 
 
@@ -163,7 +174,7 @@ def load_function(name: str) -> Any:
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
         spec.loader.exec_module(module)
-    elif place == DEFAULT_WORK_FUNCTION.rpartition(":")[0]:
+    elif name in (DEFAULT_WORK_FUNCTION, DEFAULT_DETECT_FUNCTION):
         module = importlib.import_module(f"{__package__}.{place}")
     else:
         module = importlib.import_module(place)

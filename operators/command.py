@@ -25,6 +25,7 @@ from ..engine.command_run import (
 )
 from ..engine.console import Console
 from ..engine.errors import EngineError, OutputError, SettingsError
+from ..engine.hints import read_hints
 from ..engine.protocol import Done, Failed, JobCancelled, Message, Warned
 from ..properties.places import engine_python, log_folder
 from ..properties.preferences import chosen_python
@@ -32,7 +33,7 @@ from .build_scene import BuildOptions, Built, build_result
 from .command_options import Command, Goal, make_parser, parse_command
 from .export_files import write_fbx, write_glb
 from .export_target import write_target_of_head
-from .reconstruct import NO_ENGINE
+from .obstacles import NO_ENGINE
 from .save_blend import save_blend
 
 NAME = "nextgenface"
@@ -76,10 +77,11 @@ def _run(command: Command, python: Path, console: Console) -> int:
     for notice in command.asked.notices:
         console.show(Warned(message=notice))
     people = [goal.person for goal in command.goals]
+    hints = read_hints(command.options.landmarks, sum(len(person.photos) for person in people))
     ends: list[Message] = []
     built: list[Built | None] = []
     with Interrupts() as interrupts, Workers(python, log_folder()) as workers:
-        fits = fit_people(people, command.asked, command.wanted, workers, interrupts, console)
+        fits = fit_people(people, command.asked, command.wanted, workers, interrupts, console, hints)
         for goal, end in zip(command.goals, fits, strict=False):
             end, made = _build(goal, end, command, interrupts, console)
             ends.append(end)
@@ -119,7 +121,7 @@ def _write_files(goal: Goal, result: Path, options: BuildOptions) -> Built:
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
-    built = build_result(scene, result, options, goal.photos)
+    built = build_result(scene, result, options, goal.person.photos)
     save_blend(goal.files["blend"])
     for kind, write in _WRITERS.items():
         if kind in goal.files:

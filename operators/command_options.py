@@ -14,7 +14,7 @@ from ..engine import stages
 from ..engine.batch import Person, find_people
 from ..engine.command_run import EXIT_CODES
 from ..engine.job_file import KEYS, PEOPLE, read_job
-from ..engine.options import add_setting_options, add_source_options, loaded_of
+from ..engine.options import add_landmark_option, add_setting_options, add_source_options, loaded_of
 from ..engine.presets import Loaded
 from ..engine.settings import Settings
 
@@ -61,6 +61,7 @@ def make_parser(prog: str, build_names: Sequence[str]) -> argparse.ArgumentParse
     )
     _add_main_options(parser)
     add_source_options(parser)
+    add_landmark_option(parser)
     stages.add_options(parser)
     group = parser.add_argument_group("what is built")
     for name in build_names:

@@ -5,20 +5,22 @@ from __future__ import annotations
 
 import traceback
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import bpy
 
 from ..engine.errors import EngineError
+from ..engine.hints import PhotoHints
+from ..properties.photos import adopt, hints_of, photo_at, take_trouble
 from ..properties.places import engine_python, job_output, log_folder
 from ..properties.preferences import chosen_python
-from ..properties.settings import chosen_people, chosen_photos, engine_settings, settings_notices
+from ..properties.settings import chosen_people, engine_settings, settings_notices
 from .build_scene import BuildOptions, Built, build_result
+from .obstacles import NO_ENGINE, why_not
 from .pump import PumpMixin, redraw_panels
-from .session import BUSY, Phase, session
+from .session import Phase, session
 from .surroundings import in_the_way
 
-NO_ENGINE = "The engine is not set up yet"
 # Where the person is told something that no one can do anything about.
 REPORT_IT = "Please report this with the text of Blender's console."
 
@@ -49,8 +51,25 @@ def start_job(context: bpy.types.Context, scene: bpy.types.Scene, photos: list[P
         if not photo.is_file():
             raise EngineError(f"There is no photo at '{photo}'.", "Choose a photo.")
     python, settings = need_python(context), engine_settings(chosen)
-    output, notices = job_output(chosen.output, wanted[0]), settings_notices(chosen)
-    return session.start(python, wanted, output, settings, log_folder(), notices)
+    output = job_output(chosen.output, wanted[0])
+    hints, changed = photo_hints(chosen, wanted)
+    return session.start(python, wanted, output, settings, log_folder(), (*settings_notices(chosen), *changed), hints)
+
+
+def photo_hints(chosen: bpy.types.PropertyGroup, photos: list[Path]) -> tuple[list[dict[str, Any]], list[str]]:
+    """What the person says of each of ``photos``, and sentences on what of it is not used; no hints where nothing is said."""
+    items = [photo_at(chosen, photo) for photo in photos]
+    pairs = [(PhotoHints(), "") if item is None else hints_of(item) for item in items]
+    hints = [hint.to_dict() for hint, _ in pairs]
+    return hints if any(hints) else [], [notice for _, notice in pairs if notice]
+
+
+def mark_bad_photo(scene: bpy.types.Scene) -> None:
+    """Have the list say which photo it was that the job failed with, if it was one."""
+    status = session.status
+    item = photo_at(scene.nextgenface, Path(status.bad_photo)) if status.bad_photo else None
+    if item is not None:
+        take_trouble(item, status.message, status.remedy)
 
 
 def build_options(scene: bpy.types.Scene) -> BuildOptions:
@@ -160,6 +179,7 @@ class JobMixin(PumpMixin):
                 redraw_panels(context)
             return None
         if status.phase is Phase.FAILED:
+            mark_bad_photo(bpy.data.scenes.get(self.scene) or context.scene)
             self._tell_failure(status.message, status.remedy)
         elif status.phase is Phase.CANCELLED:
             self.report({"WARNING"}, status.message)
@@ -239,17 +259,15 @@ class NEXTGENFACE_OT_reconstruct(JobMixin, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Only one job at a time, and only with a photo."""
-        if session.is_active:
-            cls.poll_message_set(BUSY)
-        elif not chosen_photos(context.scene.nextgenface):
-            cls.poll_message_set("Choose a photo first")
-        else:
-            return True
-        return False
+        """Only one job at a time, and only where all is there that it needs."""
+        reason = why_not(context)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
 
     def people(self, context: bpy.types.Context) -> list[list[Path]]:
         """Those whom the scene asks for."""
+        adopt(context.scene.nextgenface)
         return chosen_people(context.scene.nextgenface)
 
     def start(self, context: bpy.types.Context, scene: bpy.types.Scene, photos: list[Path]) -> str:

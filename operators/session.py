@@ -25,6 +25,7 @@ from ..engine.protocol import (
     Ready,
     Warned,
 )
+from .detection import SEARCHING, Detection
 
 BUSY = "A face is being reconstructed. Wait for it to finish, or cancel it"
 
@@ -62,6 +63,7 @@ class Status:
     message: str = ""
     remedy: str = ""
     log: str = ""
+    bad_photo: str = ""
     result: str = ""
     seconds: float = 0.0
     build_seconds: float = 0.0
@@ -85,6 +87,7 @@ class Session:
     def __init__(self) -> None:
         self.status = Status()
         self.check = EngineCheck()
+        self.detection = Detection()
         self._worker: WorkerProcess | None = None
         self._worker_python = Path()
         self._job = ""
@@ -109,8 +112,10 @@ class Session:
         notices: Sequence[str] = (),
         checkpoint: Path | None = None,
         skip: Sequence[int] = (),
+        hints: Sequence[Mapping[str, Any]] = (),
     ) -> str:
-        """Start a job and return its id; ``notices`` are shown with its warnings. ``checkpoint``, ``skip``: see `StartJob`.
+        """Start a job and return its id; ``notices`` are shown with its warnings. ``checkpoint``, ``skip``, ``hints``: see
+        `StartJob`.
 
         Raises:
             EngineError: another one is active, or the engine's Python cannot be run. The status is as before then.
@@ -121,8 +126,28 @@ class Session:
         self.status = Status(Phase.RUNNING, photo=photos[0].name, stage="Starting the engine", log=str(worker.log))
         self.status.photos = [str(photo) for photo in photos]
         self.status.warnings += notices
-        self._job = worker.start_job(photos, output, settings, checkpoint=checkpoint, skip=skip, notices=notices)
+        self._job = worker.start_job(
+            photos, output, settings, checkpoint=checkpoint, skip=skip, notices=notices, hints=hints
+        )
         return self._job
+
+    def start_detection(self, python: Path, photos: list[Path], settings: Mapping[str, Any], log_folder: Path) -> None:
+        """Have the faces in ``photos`` found; what is found comes into `detection`. Raises EngineError as `start`."""
+        if self.is_active:
+            raise EngineError(f"{BUSY}.")
+        worker = self._living_worker(python, log_folder)
+        self.detection = Detection(worker.start_detection(photos, settings))
+
+    def cancel_detection(self) -> None:
+        """Ask for the end of the search; what was found so far stays."""
+        if self.detection.is_running and self._worker is not None:
+            self.detection.cancelling = True
+            self._worker.cancel(self.detection.job)
+
+    def abandon_detection(self) -> None:
+        """End the search now as far as Blender is concerned: its photos are no longer there."""
+        self.cancel_detection()
+        self.detection = Detection()
 
     def start_check(self, python: Path, log_folder: Path) -> None:
         """Ask the engine what works; the answer comes into `check`. Raises EngineError if its Python cannot be run."""
@@ -187,11 +212,17 @@ class Session:
         worker, self._worker = self._worker, None
         self.abandon("The reconstruction was stopped because the add-on ended.", "Start it again.")
         self.check.running = False
+        self.detection = Detection()
         if worker is not None:
             worker.close()
 
     def _living_worker(self, python: Path, log_folder: Path) -> WorkerProcess:
-        """The warm worker, or a new one where there is none, it has ended, is still busy ending, or another Python is asked."""
+        """The warm worker, or a new one where there is none, it has ended, is still busy ending, or another Python is asked.
+
+        Raises EngineError while it looks for faces.
+        """
+        if self.detection.is_running:
+            raise EngineError(f"{SEARCHING}.")
         old = self._worker
         if old is not None and (not old.is_alive or old.is_busy or self._worker_python != python):
             self._worker = None
@@ -215,6 +246,8 @@ class Session:
             self.check = EngineCheck(ok=False, lines=[line])
         elif self._job and getattr(message, "job", "") == self._job:
             self._take_of_job(message)
+        elif self.detection.job and getattr(message, "job", "") == self.detection.job:
+            self.detection.take(message)
 
     def _take_of_job(self, message: Message) -> None:
         status = self.status
@@ -235,6 +268,7 @@ class Session:
         elif isinstance(message, Failed):
             self.fail(message.message, message.remedy)
             self.status.log = message.log or status.log
+            self.status.bad_photo = message.photo
 
 
 session = Session()

@@ -13,7 +13,7 @@ from ..properties.engine_settings import loaded, overrides
 from .text import draw_wrapped
 
 # Shown by the panel above, with an item for the preset's own.
-_ELSEWHERE = ("texture_size",)
+_ELSEWHERE = ("face_model", "texture_size")
 
 
 class NEXTGENFACE_PT_advanced(bpy.types.Panel):

@@ -9,12 +9,14 @@ from typing import ClassVar
 import bpy
 
 from ..engine.progress import duration
+from ..operators.obstacles import why_not
 from ..operators.session import Phase, Status, session
 from ..properties.places import engine_python
 from ..properties.preferences import chosen_python
 from .openers import draw_opener
-from .pictures import pictures
+from .photos import draw_photos
 from .preferences import draw_engine
+from .presets import draw_preset
 from .running import draw_running
 from .text import draw_wrapped
 
@@ -51,16 +53,8 @@ class NEXTGENFACE_PT_face(_Tab, bpy.types.Panel):
 
 def _draw_photo(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     chosen = context.scene.nextgenface
-    icon = pictures().thumbnail(bpy.path.abspath(chosen.photo)) if chosen.photo else 0
-    if icon:
-        layout.template_icon(icon_value=icon, scale=PICTURE_SCALE)
-    layout.prop(chosen, "photo", text="", placeholder="Choose a photo")
-    _draw_more_photos(layout, chosen)
-    row = layout.row(align=True)
-    row.label(text="Quality")
-    row.prop(chosen, "preset", text="")
-    if chosen.preset == "FILE":
-        layout.prop(chosen, "config_file", text="", placeholder="Choose an .ini file")
+    draw_photos(layout, context)
+    draw_preset(layout, chosen)
     if engine_python(chosen_python(context)) is None:
         box = layout.box()
         draw_wrapped(box, context, "First, the engine: 2 GB or more of packages, for this add-on only.", "INFO")
@@ -69,18 +63,9 @@ def _draw_photo(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     button = layout.row()
     button.scale_y = 1.8
     button.operator("nextgenface.reconstruct", icon="USER")
-
-
-def _draw_more_photos(layout: bpy.types.UILayout, chosen: bpy.types.PropertyGroup) -> None:
-    """The other photos, each with its way off the list, and who they show."""
-    column = layout.column(align=True)
-    for index, more in enumerate(chosen.more_photos):
-        row = column.row(align=True)
-        row.prop(more, "path", text="")
-        row.operator("nextgenface.remove_photo", text="", icon="X").index = index
-    column.operator("nextgenface.add_photos", icon="ADD")
-    if chosen.more_photos:
-        layout.row(align=True).prop(chosen, "people", expand=True)
+    reason = why_not(context)
+    if reason and chosen.photos:
+        draw_wrapped(layout, context, f"{reason}.", "INFO")
 
 
 def _draw_done(layout: bpy.types.UILayout, context: bpy.types.Context, status: Status) -> None:
@@ -151,6 +136,9 @@ class NEXTGENFACE_PT_settings(_Closed, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Sizes and parts."""
         layout, chosen = _as_form(self.layout), context.scene.nextgenface
+        layout.prop(chosen.advanced, "face_model")
+        if chosen.advanced.face_model != "bundled":
+            layout.prop(chosen.advanced, "face_model_folder", text="Model Folder", placeholder="Where its files are")
         layout.prop(chosen, "texture_size")
         column = layout.column(heading="Build", align=True)
         for name in ("eyes", "teeth", "shape_keys", "camera", "light", "subdivision", "subsurface"):

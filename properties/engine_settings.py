@@ -19,6 +19,13 @@ FROM_FILE = "FILE"
 FIELDS = {item.name: item for item in dataclasses.fields(Settings)}
 # Blender's properties hold 32 bits.
 _MOST = 2**31 - 1
+# Whose unit Blender shows.
+_SUBTYPES = {
+    "fit_size": "PIXEL",
+    "texture_size": "PIXEL",
+    "environment_height": "PIXEL",
+    "focal_length_mm": "DISTANCE_CAMERA",
+}
 _read: dict[Path, tuple[tuple[int, int], Loaded]] = {}
 
 
@@ -39,6 +46,11 @@ def overrides(chosen: bpy.types.PropertyGroup) -> dict[str, Any]:
     except ValueError:
         return {}
     return {name: value for name, value in values.items() if name in FIELDS}
+
+
+def current_value(chosen: bpy.types.PropertyGroup, name: str) -> Any:
+    """What holds for the setting ``name``: what was changed, else the preset's or the file's, else the default."""
+    return _value(chosen.advanced, name)
 
 
 def _cached(path: Path) -> Loaded:
@@ -93,6 +105,7 @@ def _property(item: dataclasses.Field[Any]) -> Any:
         subtype = "FILE_PATH" if name.endswith("_file") else "DIR_PATH" if name.endswith("_folder") else "NONE"
         return bpy.props.StringProperty(subtype=subtype, **accessors, **texts)
     limits = {"min": item.metadata["low"], "max": min(item.metadata["high"], _MOST)}
+    limits |= {"subtype": _SUBTYPES.get(name, "NONE")}
     if kind is int:
         return bpy.props.IntProperty(**limits, **accessors, **texts)
     return bpy.props.FloatProperty(precision=4, **limits, **accessors, **texts)

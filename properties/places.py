@@ -15,6 +15,8 @@ ROOT_PACKAGE = __package__.rpartition(".")[0]
 ROOT = Path(__file__).resolve().parents[1]
 ENGINE_PYTHON_VARIABLE = "NEXTGENFACE_ENGINE_PYTHON"
 ENGINE_LISTS = ("engine.txt", "mediapipe.txt")
+# For properties with paths: that they may begin with "//". Blender before 4.5 has no word for it, and lets all of them.
+RELATIVE = {"options": {"PATH_SUPPORTS_BLEND_RELATIVE"}} if bpy.app.version >= (4, 5, 0) else {}
 
 
 def user_folder(name: str) -> Path:
@@ -63,17 +65,21 @@ def engine_python(preferred: str) -> Path | None:
     return environment_python(private) if (private / "complete").is_file() else None
 
 
+def output_base(chosen: str) -> Path:
+    """Where the folders of results are; it may not exist."""
+    if chosen:
+        return Path(bpy.path.abspath(chosen))
+    if bpy.data.filepath:
+        return Path(bpy.data.filepath).parent / "faces"
+    return Path(bpy.app.tempdir) / "faces"
+
+
 def job_output(chosen: str, photo: Path) -> Path:
     """A folder for the results of ``photo`` that does not exist yet.
 
     In the chosen folder; else beside the .blend; else, before the first save, in Blender's folder for this run.
     """
-    if chosen:
-        base = Path(bpy.path.abspath(chosen))
-    elif bpy.data.filepath:
-        base = Path(bpy.data.filepath).parent / "faces"
-    else:
-        base = Path(bpy.app.tempdir) / "faces"
+    base = output_base(chosen)
     folder, number = base / photo.stem, 2
     while folder.exists():
         folder, number = base / f"{photo.stem}-{number}", number + 1

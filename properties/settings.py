@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import bpy
 
 from ..engine.settings import Settings
 from . import engine_settings as advanced
+from . import photos
 from .engine_settings import NEXTGENFACE_PG_engine
+from .photos import PEOPLE, NEXTGENFACE_PG_photo, chosen_people, chosen_photos
+from .places import RELATIVE
 from .presets import enum_items
+
+__all__ = ["CLASSES", "chosen_people", "chosen_photos", "engine_settings", "settings_notices"]
 
 # Read once: Blender needs the strings of an enum to stay alive.
 _PRESET_ITEMS = enum_items()
@@ -26,23 +30,19 @@ TEXTURE_SIZES = [
 ]
 
 
-PEOPLE = [
-    ("ONE", "One Person", "All photos show the same person: one head, and a camera for each photo"),
-    ("SEVERAL", "Different People", "Each photo shows another person: a head for each, one after the other"),
-]
-
-
-class NEXTGENFACE_PG_photo(bpy.types.PropertyGroup):
-    """One more photo."""
-
-    path: bpy.props.StringProperty(name="Photo", subtype="FILE_PATH")
-
-
 class NEXTGENFACE_PG_settings(bpy.types.PropertyGroup):
     """Saved with the scene."""
 
+    photos: bpy.props.CollectionProperty(type=NEXTGENFACE_PG_photo, name="Photos")
+    active_photo: bpy.props.IntProperty(name="Active Photo", description="The photo that is shown below", min=0)
+    # For scripts, and for files that were saved when there was no list.
     photo: bpy.props.StringProperty(
-        name="Photo", description="A photo of a face: sharp, evenly lit, without glasses", subtype="FILE_PATH"
+        name="Photo",
+        description="The first photo of the list",
+        subtype="FILE_PATH",
+        get=photos.get_first,
+        set=photos.set_first,
+        **RELATIVE,
     )
     more_photos: bpy.props.CollectionProperty(type=NEXTGENFACE_PG_photo, name="More Photos")
     people: bpy.props.EnumProperty(name="Photos Show", description="Who is in the photos", items=PEOPLE)
@@ -59,6 +59,7 @@ class NEXTGENFACE_PG_settings(bpy.types.PropertyGroup):
         name="Settings File",
         description="An .ini file with lines of name = value; those of NextFace and NextGenFace are read too",
         subtype="FILE_PATH",
+        **RELATIVE,
     )
     advanced: bpy.props.PointerProperty(type=NEXTGENFACE_PG_engine)
     build_camera: bpy.props.BoolProperty(
@@ -92,19 +93,8 @@ class NEXTGENFACE_PG_settings(bpy.types.PropertyGroup):
         description="Where maps, mesh and report are written. Empty: beside the .blend, or a temporary folder before "
         "the first save",
         subtype="DIR_PATH",
+        **RELATIVE,
     )
-
-
-def chosen_photos(chosen: NEXTGENFACE_PG_settings) -> list[Path]:
-    """All photos that are chosen, in their order."""
-    names = [chosen.photo, *(more.path for more in chosen.more_photos)]
-    return [Path(bpy.path.abspath(name)) for name in names if name]
-
-
-def chosen_people(chosen: NEXTGENFACE_PG_settings) -> list[list[Path]]:
-    """The photos of each person."""
-    photos = chosen_photos(chosen)
-    return [photos] if chosen.people == "ONE" else [[photo] for photo in photos]
 
 
 def engine_settings(chosen: NEXTGENFACE_PG_settings) -> dict[str, Any]:
@@ -129,7 +119,7 @@ def settings_notices(chosen: NEXTGENFACE_PG_settings) -> tuple[str, ...]:
     return advanced.loaded(chosen).notices
 
 
-CLASSES = (NEXTGENFACE_PG_photo, *advanced.CLASSES, NEXTGENFACE_PG_settings)
+CLASSES = (*photos.CLASSES, *advanced.CLASSES, NEXTGENFACE_PG_settings)
 
 
 def register() -> None:

@@ -47,14 +47,36 @@ def engine(name: str):
 # --- the work function ------------------------------------------------------------------------------------------------
 
 
-def reconstruct(photos, output, settings, reporter, stages=None):
+def reconstruct(photos, output, settings, reporter, stages=None, hints=()):
     """The same signature as `engine.fit.pipeline.reconstruct`."""
+    for photo, said in zip(photos, hints, strict=False):
+        if said:
+            reporter.warn(f"{photo.name}: {json.dumps(said.to_dict())}")
     if stages is not None and (stages.skip or stages.checkpoint):
         reporter.warn(f"Skipped {sorted(stages.skip)}, checkpoint {stages.checkpoint}.")
     mode = MODES.get(photos[0].stem)
     if mode is not None:
         return mode(photos, output, settings, reporter)
     return _good(photos, output, settings, reporter)
+
+
+def look_at(photo, settings, reporter):
+    """The same signature as `engine.landmarks.detection.look_at`: a ring of points about the middle of a PNG."""
+    if photo.stem == "slow":
+        _slow([photo], None, settings, reporter)
+    if photo.stem in ("dies", "leaves"):
+        MODES[photo.stem]([photo], None, settings, reporter)
+    size = _png_size(photo)
+    if size is None:
+        raise engine("errors").PhotoError(f"{photo.name} is no photo.", "Choose another one.")
+    (width, height), words = size, ()
+    if photo.stem == "fails":
+        words = f"No face was found in {photo.name}.", "Choose a photo that shows a face."
+    angle = np.arange(478) * (2.0 * math.pi / 478)
+    ring = np.stack([width * (0.5 + 0.3 * np.sin(angle)), height * (0.5 - 0.4 * np.cos(angle))], -1)
+    points = [] if words else ring.ravel().tolist()
+    seen = engine("protocol").PhotoSeen
+    return seen("", 0, "", width, height, 50.0, 1, settings.landmark_detector, points, *words)
 
 
 def _good(photos, output, settings, reporter):
@@ -68,7 +90,9 @@ def _good(photos, output, settings, reporter):
 
 def _fails(photos, output, settings, reporter):
     reporter.progress("photos", 0, 1)
-    raise engine("errors").PhotoError("No face was found in 'fails.png'.", "Choose a photo that shows a face.")
+    error = engine("errors").PhotoError("No face was found in 'fails.png'.", "Choose a photo that shows a face.")
+    error.photo = str(photos[0])
+    raise error
 
 
 def _raises(photos, output, settings, reporter):

@@ -34,6 +34,7 @@ class Deviations:
     Attributes:
         point: of a point in the picture.
         sparse_point: the same of a detector with few points.
+        placed: of a point that a person placed: to a few pixels, and for what it is.
         along: of a contour point along the outline.
         depth: of a point's depth, which the detector has learned and not seen.
         log_focal, focal_35mm: of an unknown lens: the portrait's usual 35 mm equivalent, and its logarithm's deviation.
@@ -42,6 +43,7 @@ class Deviations:
 
     point: float = 0.01
     sparse_point: float = 0.014
+    placed: float = 0.004
     along: float = 0.02
     depth: float = 0.06
     log_focal: float = 0.45
@@ -129,6 +131,8 @@ class PhotoProblem:
         height: the face's, pixels.
         outline: where contour points lie.
         robust: (L,) weights of IRLS.
+        sureness: (L,) 1 where a person placed the point, 0 where it was detected. With it a point gets tighter, its depth
+            is believed less, robust weights do not let go of it, and the detector's habits do not apply.
         use_habits: whether what is known of the detector is taken into account, or its points are taken as they are.
         errors: what it errs by in the pose of the last update.
     """
@@ -142,6 +146,7 @@ class PhotoProblem:
     height: float
     outline: Outline
     robust: Floats
+    sureness: Floats
     use_habits: bool = False
     errors: Errors | None = None
 
@@ -156,7 +161,9 @@ class PhotoProblem:
         height = float(np.linalg.norm(points[scheme.forehead_top, :2] - points[scheme.chin, :2]))
         height = max(height, 0.7 * float(np.max(np.ptp(points[:, :2], axis=0))))
         point = deviations.point if scheme.seen > SPARSE else deviations.sparse_point
-        sd = height * np.hypot(point, 2.0 * observation.spread[embedding.index] / height)
+        detected = height * np.hypot(point, 2.0 * observation.spread[embedding.index] / height)
+        sure = _sureness(observation, embedding.index)
+        sd = detected ** (1.0 - sure) * (deviations.placed * height) ** sure
         count = int(embedding.contour.sum())
         return cls(
             model=model,
@@ -164,10 +171,11 @@ class PhotoProblem:
             deviations=deviations,
             found=found,
             whitening=_whitening(found[:, :2], sd, embedding.contour, deviations.along * height, scheme.closed_contour),
-            depth_weight=_depth_weight(embedding.contour, deviations.depth * height, scheme.has_depth),
+            depth_weight=(1.0 - sure) * _depth_weight(embedding.contour, deviations.depth * height, scheme.has_depth),
             height=height,
             outline=Outline(np.zeros(count, bool), np.zeros((count, 2), np.int64), np.zeros(count)),
             robust=np.ones(len(found)),
+            sureness=sure,
         )
 
     def first_pose(self, log_focal: float) -> Pose:
@@ -186,14 +194,16 @@ class PhotoProblem:
         region, habits = self.model.region, self.model.habits
         problem = self
         if self.use_habits and habits is not None:
-            problem = replace(self, errors=habits.errors(pose.rotation, pose.distance, self.height))
+            errors = habits.errors(pose.rotation, pose.distance, self.height)
+            problem = replace(self, errors=errors.of_shares(1.0 - self.sureness))
         seen = problem.seen(coefficients)[self.model.embedding.contour, :2]
         shape = region.mean + region.basis @ coefficients
         return replace(problem, outline=find_outline(region, shape, pose, seen))
 
     def reweighted(self, coefficients: Floats, pose: Pose) -> PhotoProblem:
         """The same problem with the robust weights of the current shape and pose."""
-        return replace(self, robust=huber_weight(self.distances(coefficients, pose), _KNEE))
+        weight = huber_weight(self.distances(coefficients, pose), _KNEE)
+        return replace(self, robust=weight + self.sureness * (1.0 - weight))
 
     def points(self, coefficients: Floats) -> Floats:
         """(L, 3) the points on the head, mm."""
@@ -238,7 +248,9 @@ class PhotoProblem:
         projection = project(pose, self.points(coefficients))
         depth = self._centred(self.depth_weight * (projection.depth - self.seen(coefficients)[:, 2]))
         lens, _ = self.lens(pose)
-        points = huber_loss(self.distances(coefficients, pose), _KNEE)
+        distances = self.distances(coefficients, pose)
+        points = huber_loss(distances, _KNEE)
+        points = points + self.sureness * (distances**2 - points)
         return float(points.sum() + depth @ depth + lens @ lens)
 
     def _weights(self) -> Floats:
@@ -272,6 +284,13 @@ class PhotoProblem:
         by_pose[0, FOCAL] = 1.0 / loose.log_focal
         by_pose[1, FOCAL], by_pose[1, SCALE] = 1.0 / loose.log_distance, -1.0 / loose.log_distance
         return np.array([focal, distance]), by_pose
+
+
+def _sureness(observation: FaceObservation, index: NDArray[np.int32]) -> Floats:
+    """(L,) of the model's points."""
+    if observation.sureness is None:
+        return np.zeros(len(index))
+    return observation.sureness[index].astype(np.float64)
 
 
 def _depth_weight(contour: NDArray[np.bool_], sd: float, has_depth: bool) -> Floats:

@@ -31,6 +31,7 @@ class FaceObservation:
         width, height: of the photo, pixels.
         lens: the focal length where one is known.
         scheme: what the points are.
+        sureness: (N,) float32 in [0, 1], see `DetectedFace`; None: no point was placed by hand.
     """
 
     points: FloatArray
@@ -39,6 +40,7 @@ class FaceObservation:
     height: int
     lens: Lens | None = None
     scheme: Scheme = MEDIAPIPE
+    sureness: FloatArray | None = None
 
     @property
     def pixels_per_35mm(self) -> float:
@@ -46,11 +48,14 @@ class FaceObservation:
         return math.hypot(self.width, self.height) / FULL_FRAME_DIAGONAL_MM
 
 
-def observe(photo: Photo, face: DetectedFace, settings: Settings) -> FaceObservation:
-    """The observation of a face in a photo; a focal length in the settings goes before the photo's own tags."""
-    given = given_focal_mm(settings, photo.width, photo.height)
+def observe(photo: Photo, face: DetectedFace, settings: Settings, focal_length_mm: float = 0.0) -> FaceObservation:
+    """The observation of a face in a photo.
+
+    The photo's own ``focal_length_mm`` (0: not given) goes before that of the settings, and this before the file's tags.
+    """
+    given = focal_length_mm or given_focal_mm(settings, photo.width, photo.height)
     lens = Lens(given, _GIVEN_LOG_SD) if given > 0.0 else photo.lens
-    return FaceObservation(face.points, face.spread, photo.width, photo.height, lens, face.scheme)
+    return FaceObservation(face.points, face.spread, photo.width, photo.height, lens, face.scheme, face.sureness)
 
 
 def given_focal_mm(settings: Settings, width: int, height: int) -> float:

@@ -53,7 +53,10 @@ class PhotoRun:
         view = View(crop.linear, self.prepared.mask, crop.camera(first.camera), self.prepared.person)
         points = crop.from_photo(first.seen.astype(np.float32))
         show = StatisticalPreview(self.model, view, self.irises(), self.settings, self.reporter)
-        return Observation(view, points, first.expression.astype(np.float32), show, self._whites())
+        expression, sureness = first.expression.astype(np.float32), self.prepared.face.sureness
+        if sureness is not None:
+            sureness = sureness[self.model.landmarks[self.settings.landmark_detector].index]
+        return Observation(view, points, expression, show, self._whites(), sureness)
 
     def irises(self) -> FloatImage:
         """(2, 2) pixels of both irises' centres in the crop."""

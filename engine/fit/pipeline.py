@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import PhotoError
 from ..faces.choose import load_model
+from ..hints import PhotoHints
 from ..render.variant import activate
 from ..reporter import RememberingReporter, Reporter
 from ..results.write import write_results
@@ -14,7 +15,7 @@ from ..results.writing import check_output
 from ..settings import Settings
 from ..stages import Stages
 from .clock import Clock
-from .prepare import prepare_photo
+from .prepare import PreparedPhoto, prepare_photo
 
 
 def reconstruct(
@@ -23,13 +24,15 @@ def reconstruct(
     settings: Settings,
     reporter: Reporter,
     stages: Stages | None = None,
+    hints: Sequence[PhotoHints] = (),
     *,
     notes: Sequence[str] = (),
 ) -> Path:
     """Reconstruct the one person in all ``photos`` and write everything into ``output``; the path of ``result.json``.
 
-    ``stages`` says which stages are left out or taken from a checkpoint; None: all are run. ``notes`` are sentences that the
-    report's warnings begin with.
+    ``stages`` says which stages are left out or taken from a checkpoint; None: all are run. ``hints`` are what a person
+    says of each photo, in their order; none where nothing is said. ``notes`` are sentences that the report's warnings begin
+    with.
 
     Raises:
         EngineError: with a sentence and a remedy, a photo that is of no use by its name.
@@ -49,7 +52,8 @@ def reconstruct(
             prepared = []
             for number, photo in enumerate(photos):
                 reporter.progress("photos", number, len(photos))
-                prepared.append(prepare_photo(photo, settings, told))
+                said = hints[number] if number < len(hints) else None
+                prepared.append(_prepared(photo, settings, told, said))
         # Mitsuba's parts can only be imported once its variant is set.
         from .record import Record
         from .run import Run
@@ -60,3 +64,12 @@ def reconstruct(
     data.report["warnings"] = [*notes, *told.warnings]
     data.report["seconds"]["total"] = round(clock.seconds["total"], 3)
     return write_results(output, data, reporter)
+
+
+def _prepared(path: Path, settings: Settings, reporter: Reporter, hints: PhotoHints | None) -> PreparedPhoto:
+    """`prepare_photo`, whose errors know the photo."""
+    try:
+        return prepare_photo(path, settings, reporter, hints)
+    except PhotoError as error:
+        error.photo = str(path)
+        raise

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..hints import PhotoHints
+from ..landmarks.by_hand import corrected
 from ..landmarks.choose import choose_detector
 from ..landmarks.detector import DetectedFace, largest_face
 from ..photos.crop import FaceCrop, crop_face
@@ -36,7 +38,8 @@ NARROW_RIM_SHARE = 0.007
 @dataclass(frozen=True)
 class PreparedPhoto:
     """A photo with its face found: ``crop`` for the fit, ``detail`` for the maps (the same window, maybe finer), and
-    their masks; ``detail_person`` is None where nothing can tell people from what is behind them.
+    their masks; ``detail_person`` is None where nothing can tell people from what is behind them. ``focal_length_mm`` is
+    what a person said of this photo, 0 if nothing.
     """
 
     photo: Photo
@@ -49,6 +52,7 @@ class PreparedPhoto:
     detail_brows: FloatImage
     detail_mouth: FloatImage
     detail_person: FloatImage | None
+    focal_length_mm: float = 0.0
 
     @property
     def person(self) -> FloatImage | None:
@@ -56,8 +60,8 @@ class PreparedPhoto:
         return _resized(self.detail_person, self.crop)
 
 
-def prepare_photo(path: Path, settings: Settings, reporter: Reporter) -> PreparedPhoto:
-    """Read a photo, find its largest face and cut it out.
+def prepare_photo(path: Path, settings: Settings, reporter: Reporter, hints: PhotoHints | None = None) -> PreparedPhoto:
+    """Read a photo, find its largest face and cut it out; its points are those of ``hints`` where these have any.
 
     Raises:
         PhotoError: the file cannot be read, or shows no face that is large enough.
@@ -65,7 +69,9 @@ def prepare_photo(path: Path, settings: Settings, reporter: Reporter) -> Prepare
     photo = read_photo(path, reporter)
     reporter.progress("landmarks", 0, 1)
     detector = choose_detector(settings, reporter)
-    face = largest_face(detector.detect(photo.srgb8), photo.name, reporter)
+    said = hints or PhotoHints()
+    found = largest_face(detector.detect(photo.srgb8), photo.name, reporter)
+    face = corrected(found, said, photo.width, photo.height, reporter)
     reporter.check()
     crop = crop_face(photo, face.points, settings.fit_size)
     detail = crop_face(photo, face.points, detail_size(crop, settings))
@@ -74,7 +80,8 @@ def prepare_photo(path: Path, settings: Settings, reporter: Reporter) -> Prepare
     fit_mask, _ = (mask, eyes) if detail.width == crop.width else _masks(crop, face, _resized(person, crop))
     points = detail.from_photo(face.points)
     brows, mouth = brow_mask(detail, points, face.scheme), mouth_mask(detail, points, face.scheme)
-    return PreparedPhoto(photo, face, crop, detail, fit_mask, mask, eyes, brows, mouth, person)
+    focal = said.focal_length_mm
+    return PreparedPhoto(photo, face, crop, detail, fit_mask, mask, eyes, brows, mouth, person, focal)
 
 
 def mask_with(prepared: PreparedPhoto, aside: NDArray[np.bool_]) -> FloatImage:

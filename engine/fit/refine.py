@@ -25,6 +25,8 @@ from .watch import Watch, nobody
 # Landmarks are a detector's opinion: their deviation as a share of the face's height, and how many of them at most are
 # independent.
 LANDMARK_SPREAD = 0.008
+# The deviation of points that a person placed.
+PLACED_SPREAD = 0.004
 INDEPENDENT_LANDMARKS = 80.0
 EXPRESSION_SPREAD = 0.25
 OUTSIDE_SPREAD = 0.03
@@ -60,6 +62,7 @@ class ShapeProblem:
         embedding: landmarks. points: (L, 2) their observed pixels. face_height: pixels.
         anchor: stage 1's shape.
         silhouette: where the face ends before the background, if that is looked at.
+        sureness: (L,) of the landmarks: 1 where a person placed them, 0 where they were detected; None: all were.
     """
 
     head: DifferentiableHead
@@ -75,6 +78,7 @@ class ShapeProblem:
     face_height: float
     anchor: Shape
     silhouette: Silhouette | None = None
+    sureness: Tensor | None = None
     landmark_weight: float = 1.0
     identity_weight: float = 1.0
     expression_weight: float = 1.0
@@ -110,6 +114,10 @@ class ShapeProblem:
         square = (distance**2).sum(1)
         # Geman-McClure: a point that is far off (hidden, mistaken) pulls no more.
         robust = 9.0 * square / (9.0 + square)
+        if self.sureness is not None:
+            # What a person placed is no mistake, however far off it is.
+            placed = (LANDMARK_SPREAD / PLACED_SPREAD) ** 2 * square
+            robust = robust + self.sureness[self.fixed] * (placed - robust)
         return 0.5 * min(INDEPENDENT_LANDMARKS, float(len(self.fixed))) * robust.mean()
 
     def allowed(self, expression: Tensor) -> Tensor:

@@ -84,9 +84,11 @@ class Run:
         if self._source(1) is Source.CHECKPOINT:
             if self._source(2) is Source.RUN:
                 self.record.check_landmarks()
+            if any(photo.face.sureness is not None or photo.focal_length_mm for photo in self.prepared):
+                self.reporter.warn("Stage 1 comes from the checkpoint: it does not know what was placed by hand.")
             return stage1_of(self.record.state, self.model)
         settings = self.settings if self._source(1) is Source.RUN else replace(self.settings, stage1_iterations=0)
-        seen = [observe(photo.photo, photo.face, settings) for photo in self.prepared]
+        seen = [observe(photo.photo, photo.face, settings, photo.focal_length_mm) for photo in self.prepared]
         debug = self.record.debug
         found = fit_landmarks(self.model, seen, settings, self.reporter, debug.watch1 if debug else nobody)
         self.record.add(1, stage1_arrays(found))

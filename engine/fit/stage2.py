@@ -81,6 +81,7 @@ class Observation:
         view: the photo. points: (L, 2) its landmarks in the view's pixels. expression: (E,) stage 1's weights.
         show: gets vertices, per-vertex reflectance (V, 5), light and view when this photo's turn to be shown has come.
         whites: of the eyes, as far as they are seen, in the view's pixels.
+        sureness: (L,) of the landmarks, in [0, 1]: 1 where a person placed them; None: all were detected.
     """
 
     view: View
@@ -88,6 +89,7 @@ class Observation:
     expression: NDArray[np.float32]
     show: Show
     whites: Sequence[White] = ()
+    sureness: NDArray[np.float32] | None = None
 
 
 @dataclass
@@ -229,6 +231,7 @@ class _Photo:
             face_height=self._face_height(scale),
             anchor=Shape(identity, self.anchor),
             silhouette=traced.silhouette,
+            sureness=None if self.seen.sureness is None else torch.from_numpy(self.seen.sureness),
             landmark_weight=self.settings.landmark_weight,
             identity_weight=self.settings.identity_weight,
             expression_weight=self.settings.expression_weight,

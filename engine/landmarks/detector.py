@@ -29,11 +29,13 @@ class DetectedFace:
             the scheme has no depth.
         spread: (N,) float32, pixels: how far each point moved, root mean square, between several looks at the face.
         scheme: what the points are.
+        sureness: (N,) float32 in [0, 1]: 1 where a person placed the point, 0 where it was detected; None: all were.
     """
 
     points: FloatArray
     spread: FloatArray
     scheme: Scheme = MEDIAPIPE
+    sureness: FloatArray | None = None
 
     @property
     def height(self) -> float:

@@ -38,6 +38,10 @@ class Errors:
     mean: Floats
     by_coefficients: Floats
 
+    def of_shares(self, shares: Floats) -> Errors:
+        """The errors times each point's share (L,): 0 for one that was not detected."""
+        return Errors(shares[:, None] * self.mean, shares[:, None, None] * self.by_coefficients)
+
 
 @dataclass(frozen=True)
 class Habits:

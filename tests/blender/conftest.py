@@ -63,6 +63,7 @@ def add_on(scene, monkeypatch, tmp_path):
 
     monkeypatch.setenv("NEXTGENFACE_ENGINE_PYTHON", sys.executable)
     monkeypatch.setenv("NEXTGENFACE_WORK_FUNCTION", f"{ROOT / 'tests' / 'stand_in_engine.py'}:reconstruct")
+    monkeypatch.setenv("NEXTGENFACE_DETECT_FUNCTION", f"{ROOT / 'tests' / 'stand_in_engine.py'}:look_at")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     entry = bpy.context.preferences.addons.new()
     entry.module = "nextgenface"

@@ -415,3 +415,17 @@ def test_a_target_of_a_head_that_is_not_makehuman_s_is_told_and_the_results_stay
     assert "not the vertices of MakeHuman" in capsys.readouterr().err
     assert (tmp_path / "out" / "result.json").is_file()
     assert not target.exists()
+
+
+def test_points_placed_by_hand_go_to_their_photo(tmp_path, photo, capsys):
+    file = tmp_path / "points.json"
+    file.write_text('{"points": {"61": [0.25, 0.5]}}')
+    command = ["-i", photo("anna"), photo("zoe"), "-o", str(tmp_path / "out"), "--landmarks"]
+    assert main([*command, "-", str(file), "--json"]) == OK
+    # The stand-in engine says which hints came with which photo.
+    said = [line for line in capsys.readouterr().out.splitlines() if "warned" in line and ".png: {" in line]
+    assert len(said) == 1 and "zoe.png" in said[0] and "0.25, 0.5, 1.0" in said[0]
+    assert main([*command, "-", str(file), "--shared-identity", "--json"]) == OK
+    assert "zoe.png: {" in capsys.readouterr().out
+    assert main([*command, str(file)]) == WRONG_USE
+    assert main([*command, "-", str(tmp_path / "none.json")]) == WRONG_USE

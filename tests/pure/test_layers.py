@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LIGHT = {"protocol", "settings", "client", "errors", "presets", "logs", "progress", "setting_groups"}
 LIGHT |= {"batch", "command_run", "console", "job_file", "options", "stages"}
 LIGHT |= {"bug_report", "caches", "masking", "model_files"}
+LIGHT |= {"hints", "user_folders", "contours", "photo_header"}
 # These need NumPy, which Blender has too.
 ARRAYS = {"makehuman"}
 HEAVY = {"mitsuba", "drjit", "torch", "mediapipe", "cv2", "scipy", "PIL"}

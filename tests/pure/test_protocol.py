@@ -26,6 +26,7 @@ EXAMPLES = {
     "bool": True,
     "list[str]": ["a", "b"],
     "list[int]": [1, 2],
+    "list[float]": [0.5, -2.0],
     "dict[str, Any]": {"seed": 3},
     "list[dict[str, Any]]": [{"name": "LLVM", "ok": True}],
 }

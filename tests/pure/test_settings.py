@@ -150,3 +150,12 @@ def test_a_focal_length_over_the_longer_side_means_the_same_in_photos_of_all_sha
     assert pixels == pytest.approx(2.5 * max(width, height))
     assert given_focal_mm(Settings(focal_length_ratio=2.5, focal_length_mm=35.0), width, height) == 35.0
     assert given_focal_mm(Settings(), width, height) == 0.0
+
+
+def test_settings_are_written_as_they_are_read(tmp_path):
+    values = {"seed": 5, "light_weight": 0.1, "checkpoints": False, "face_model_folder": "/it's # \\ here", "bands": 9}
+    file = tmp_path / "a.ini"
+    file.write_text(presets.config_text(values, "Mine: for tests"), "utf-8")
+    assert presets.read_config(file) == {name: value for name, value in values.items() if name != "bands"}
+    with pytest.raises(SettingsError, match="face_model_folder"):
+        presets.config_text({"face_model_folder": "'\""}, "Mine")

@@ -13,7 +13,7 @@ from nextgenface.engine import client as client_module
 from nextgenface.engine.protocol import FINAL_EVENTS, Progress, StartJob, encode
 
 STAND_IN = Path(__file__).resolve().parents[1] / "stand_in_engine.py"
-ARGUMENTS = ["--work-function", f"{STAND_IN}:reconstruct"]
+ARGUMENTS = ["--work-function", f"{STAND_IN}:reconstruct", "--detect-function", f"{STAND_IN}:look_at"]
 # Far more than anything here takes; reached only when something is broken.
 PATIENCE = 30.0
 posix = pytest.mark.skipif(os.name != "posix", reason="uses signals")

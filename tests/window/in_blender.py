@@ -92,7 +92,7 @@ def story():
         yield from wait(lambda: False, 1.0)
         yield from take_picture("undone")
     bpy.context.scene.nextgenface.photo = str(Path(FOLDER) / "no photo.png")
-    press_failing()
+    SEEN["missing photo"] = press_failing()
     yield from wait(lambda: False, 1.0)
     yield from take_picture("failed")
     slow = Path(FOLDER) / "slow.png"
