@@ -53,7 +53,8 @@ def start_job(context: bpy.types.Context, scene: bpy.types.Scene, photos: list[P
     python, settings = need_python(context), engine_settings(chosen)
     output = job_output(chosen.output, wanted[0])
     hints, changed = photo_hints(chosen, wanted)
-    return session.start(python, wanted, output, settings, log_folder(), (*settings_notices(chosen), *changed), hints)
+    notices = *settings_notices(chosen), *changed
+    return session.start(python, wanted, output, settings, log_folder(), notices, hints=hints)
 
 
 def photo_hints(chosen: bpy.types.PropertyGroup, photos: list[Path]) -> tuple[list[dict[str, Any]], list[str]]:
