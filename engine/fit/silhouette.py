@@ -45,6 +45,8 @@ BRIGHT_SHARE = 0.3
 BORDER_PX, BORDER = 1.0, 0.012
 # The most that a pixel which is brighter than the skin near it counts as unlike it, where a person's border is known.
 BRIGHT_AWAY = 0.3
+# Deviation of the logarithm of colour that any background has, and what an edge counts beyond which there is something else.
+LEAST_BACKGROUND, LEAST_BEYOND = 0.1, 0.45
 # Of the face's height: how far skin tells what skin looks like.
 SKIN_BLUR = 0.04
 # The model's soft mask of the face from which an outline counts, and of the ears up to which it does.
@@ -186,6 +188,8 @@ def _edges(outline: _Outline, view: View, face_height: float) -> tuple[Floats, N
     shown = linear_to_srgb(np.clip(view.image, 0.0, 1.0)).astype(np.float32)
     change = np.linalg.norm(_along(shown, outline, steps + 1.0) - _along(shown, outline, steps - 1.0), axis=2)
     score = change * np.exp(-0.5 * (steps / (0.5 * reach)) ** 2) * _leaves_person(outline, view, face_height, steps)
+    beyond = _along(_unlike_background(view, face_height), outline, steps + 2.0)[:, :, 0]
+    score *= np.maximum(LEAST_BEYOND, 1.0 / (1.0 + beyond**2))
     best = score.argmax(1)
     rows = np.arange(len(best))
     offset = steps[best] + STEP_PX * _peak(score, best)
@@ -206,6 +210,29 @@ def _leaves_person(outline: _Outline, view: View, face_height: float, steps: Flo
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     border = cv2.dilate(person, kernel) - cv2.erode(person, kernel)
     return _along(border.astype(np.float32)[:, :, None], outline, steps)[:, :, 0]
+
+
+def _unlike_background(view: View, face_height: float) -> Floats:
+    """(H, W, 1) distance of the logarithm of colour from that of the background near by, in its own deviations; 0 where no
+    background is known near by.
+
+    A rim of light has two edges, and its inner one may be the stronger.
+    """
+    if view.person is None:
+        return np.zeros((*view.image.shape[:2], 1), np.float32)
+    margin = 2 * round(BORDER_PX + BORDER * face_height) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (margin, margin))
+    behind = 1.0 - cv2.dilate((view.person > 0.5).astype(np.float32), kernel)
+    blur = max(1.0, SKIN_BLUR * face_height)
+    logarithm = np.log(view.image + 0.01)
+    mass = cv2.GaussianBlur(behind, (0, 0), blur)[:, :, None]
+    mean, square = (
+        cv2.GaussianBlur(values * behind[:, :, None], (0, 0), blur) / np.maximum(mass, 1e-4)
+        for values in (logarithm, logarithm**2)
+    )
+    deviation = np.sqrt(np.maximum(square - mean**2, 0.0)) + LEAST_BACKGROUND
+    away = np.linalg.norm((logarithm - mean) / deviation, axis=2, keepdims=True)
+    return np.asarray(np.where(mass > 1e-3, away, 0.0), np.float32)
 
 
 def _along(image: Floats, outline: _Outline, steps: Floats) -> Floats:

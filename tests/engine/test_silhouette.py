@@ -122,6 +122,15 @@ def test_a_rim_of_light_ends_with_the_person(aside):
     assert np.quantile(np.abs(_gaps(aside, masked)), 0.8) < 1.2
 
 
+def test_of_a_rim_s_two_edges_the_background_s_counts(aside):
+    """A rim that differs from the skin by much, and from the wall behind by little."""
+    image, person = _rim_lit(aside)
+    image[person == 0] = 0.42
+    found = _found(aside, aside.truth.vertices, image, person)
+    assert len(found.part) > 25
+    assert np.quantile(np.abs(_gaps(aside, found)), 0.8) < 1.2
+
+
 def test_what_looks_like_skin_behind_a_person_has_no_edge_of_theirs(aside):
     """Another's cheek behind this one, seen for four pixels, in the same light: only its edge can be seen."""
     image, person = _rim_lit(aside)
