@@ -47,6 +47,8 @@ BORDER_PX, BORDER = 1.0, 0.012
 BRIGHT_AWAY = 0.3
 # Deviation of the logarithm of colour that any background has, and what an edge counts beyond which there is something else.
 LEAST_BACKGROUND, LEAST_BEYOND = 0.1, 0.45
+# Pixels beyond an edge at which the background is expected.
+BEYOND_PX = 1.25, 2.0
 # Of the face's height: how far skin tells what skin looks like.
 SKIN_BLUR = 0.04
 # The model's soft mask of the face from which an outline counts, and of the ears up to which it does.
@@ -188,7 +190,8 @@ def _edges(outline: _Outline, view: View, face_height: float) -> tuple[Floats, N
     shown = linear_to_srgb(np.clip(view.image, 0.0, 1.0)).astype(np.float32)
     change = np.linalg.norm(_along(shown, outline, steps + 1.0) - _along(shown, outline, steps - 1.0), axis=2)
     score = change * np.exp(-0.5 * (steps / (0.5 * reach)) ** 2) * _leaves_person(outline, view, face_height, steps)
-    beyond = _along(_unlike_background(view, face_height), outline, steps + 2.0)[:, :, 0]
+    unlike = _unlike_background(view, face_height)
+    beyond = np.maximum(*(_along(unlike, outline, steps + away)[:, :, 0] for away in BEYOND_PX))
     score *= np.maximum(LEAST_BEYOND, 1.0 / (1.0 + beyond**2))
     best = score.argmax(1)
     rows = np.arange(len(best))
