@@ -14,6 +14,7 @@ import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ import setup_engine
 from environments import ROOT, SetupError, say
 
 LIMIT_SECONDS = 1500.0
+# Tests on Blender wait for workers more than they compute, so several versions run side by side.
+SIDE_BY_SIDE = 2
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,15 @@ class Step:
     blender: str = ""
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a step."""
+
+    step: Step
+    counts: Counts
+    seconds: float
+
+
 CHECKS = (
     Step("lint", ("-m", "ruff", "check", ".")),
     Step("format", ("-m", "ruff", "format", "--check", ".")),
@@ -73,37 +85,63 @@ def chosen(only: list[str], quick: bool) -> Iterator[Step]:
         yield step
 
 
-def run(step: Step, engine: Path, quick: bool) -> Counts:
-    """Run ``step`` and count what came of it; a check counts as one test, and so does a step that could not start."""
-    try:
-        python = setup_engine.blender(step.blender) if step.blender else engine
-    except SetupError as error:
-        say(f"error: {error}")
-        return Counts(failed=1)
-    if not step.folder:
-        return Counts(passed=1) if finish([python, *step.command], engine) == 0 else Counts(failed=1)
-    return _run_pytest(python, engine, step.folder, quick)
+def interpreter(step: Step, engine: Path) -> Path:
+    """The Python of ``step``, set up if it is not there. Raises SetupError."""
+    return setup_engine.blender(step.blender) if step.blender else engine
 
 
-def _run_pytest(python: Path, engine: Path, folder: str, quick: bool) -> Counts:
+def run(step: Step, python: Path, engine: Path, quick: bool) -> Outcome:
+    """Run ``step``, show what it says when it has ended, and count what came of it; a check counts as one test."""
+    start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="nextgenface-tests-") as scratch:
+        said = Path(scratch) / "output.txt"
         report = Path(scratch) / "report.xml"
-        selection = ["-m", "not slow"] if quick else []
-        command = [python, "-m", "pytest", folder, "-q", f"--junitxml={report}", *selection]
-        code = finish(command, engine)
+        code = finish([python, *_command(step, report, quick)], engine, said)
         counts = read_report(report) if report.is_file() else Counts()
+        say(f"\n=== {step.name}\n{said.read_text(encoding='utf-8', errors='replace')}")
+    if not step.folder:
+        counts = Counts(passed=1) if code == 0 else Counts(failed=1)
     # A run that died, or that found nothing to do, must not look like a good one.
-    return counts if code == 0 or counts.failed else counts + Counts(failed=1)
+    elif code != 0 and not counts.failed:
+        counts += Counts(failed=1)
+    return Outcome(step, counts, time.monotonic() - start)
 
 
-def finish(command: list[str | Path], engine: Path) -> int:
-    """Run ``command`` in the checkout's root, within the time limit, and return its exit code."""
+def _command(step: Step, report: Path, quick: bool) -> tuple[str, ...]:
+    if not step.folder:
+        return step.command
+    selection = ("-m", "not slow") if quick else ()
+    return ("-m", "pytest", step.folder, "-q", f"--junitxml={report}", *selection)
+
+
+def finish(command: list[str | Path], engine: Path, said: Path) -> int:
+    """Run ``command`` in the checkout's root, within the time limit, its output into ``said``; its exit code."""
     environment = {**environments.clean_environment(), "NEXTGENFACE_ENGINE_PYTHON": str(engine)}
-    try:
-        return subprocess.run(command, cwd=ROOT, env=environment, timeout=LIMIT_SECONDS).returncode
-    except subprocess.TimeoutExpired:
-        say(f"error: stopped after {LIMIT_SECONDS:.0f} s")
-        return 124
+    with said.open("wb") as output:
+        try:
+            return subprocess.run(
+                command, cwd=ROOT, env=environment, timeout=LIMIT_SECONDS, stdout=output, stderr=subprocess.STDOUT
+            ).returncode
+        except subprocess.TimeoutExpired:
+            output.write(f"error: stopped after {LIMIT_SECONDS:.0f} s\n".encode())
+            return 124
+
+
+def run_all(wanted: list[Step], engine: Path, quick: bool) -> list[Outcome]:
+    """Run the steps in order, those on Blender `SIDE_BY_SIDE` at a time; one that could not be set up counts as failed."""
+    outcomes: list[Outcome] = []
+    ready: list[tuple[Step, Path]] = []
+    for step in wanted:
+        try:
+            ready.append((step, interpreter(step, engine)))
+        except SetupError as error:
+            say(f"error: {error}")
+            outcomes.append(Outcome(step, Counts(failed=1), 0.0))
+    outcomes += [run(step, python, engine, quick) for step, python in ready if not step.blender]
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        jobs = [pool.submit(run, step, python, engine, quick) for step, python in ready if step.blender]
+        outcomes += [job.result() for job in jobs]
+    return outcomes
 
 
 def read_report(path: Path) -> Counts:
@@ -133,19 +171,14 @@ def main() -> int:
     except SetupError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    table: list[tuple[Step, Counts, float]] = []
-    for step in chosen(arguments.only, arguments.quick):
-        say(f"\n=== {step.name}")
-        start = time.monotonic()
-        table.append((step, run(step, engine, arguments.quick), time.monotonic() - start))
-    return _summarise(table)
+    return _summarise(run_all(list(chosen(arguments.only, arguments.quick)), engine, arguments.quick))
 
 
-def _summarise(table: list[tuple[Step, Counts, float]]) -> int:
+def _summarise(outcomes: list[Outcome]) -> int:
     say("")
-    for step, counts, seconds in table:
-        say(f"{step.name:12} {seconds:7.1f} s   {counts}")
-    total = sum((counts for _, counts, _ in table), Counts())
+    for outcome in outcomes:
+        say(f"{outcome.step.name:12} {outcome.seconds:7.1f} s   {outcome.counts}")
+    total = sum((outcome.counts for outcome in outcomes), Counts())
     say(f"\n{total}")
     return 0 if total.failed == 0 and total.passed else 1
 

@@ -101,10 +101,17 @@ def test_report_counts_errors_as_failed(tmp_path):
     assert str(test_command.read_report(path)) == "3 passed, 3 failed, 3 skipped"
 
 
+def _dies(_command, _engine, said):
+    said.write_text("half a line")
+    return -11
+
+
 def test_a_run_that_dies_is_a_failure(monkeypatch, tmp_path):
-    monkeypatch.setattr(test_command, "finish", lambda command, engine: -11)
+    monkeypatch.setattr(test_command, "finish", _dies)
     step = test_command.Step("pure", folder="tests/pure")
-    assert test_command.run(step, tmp_path / "python", quick=False) == test_command.Counts(failed=1)
+    assert test_command.run(step, tmp_path / "python", tmp_path / "python", quick=False).counts == test_command.Counts(
+        failed=1
+    )
 
 
 def test_parts_of_a_test_run():
