@@ -20,8 +20,6 @@ from .presets import draw_preset
 from .running import draw_running
 from .text import draw_wrapped
 
-PICTURE_SCALE = 7.0
-
 
 class _Tab:
     """Where all panels of this add-on are."""
