@@ -11,6 +11,7 @@ from nextgenface.engine.hints import PlacedPoint
 from nextgenface.operators import find_face, handlers, obstacles, open_image, reconstruct
 from nextgenface.operators.photos import NEXTGENFACE_FH_photos
 from nextgenface.operators.session import session
+from nextgenface.panels import face
 from nextgenface.panels import photos as panel
 from nextgenface.properties import photos as kept
 
@@ -181,6 +182,13 @@ def test_without_an_open_image_the_button_says_so(chosen):
     assert not bpy.ops.nextgenface.add_open_image.poll()
     with pytest.raises(RuntimeError, match="No image is open"):
         bpy.ops.nextgenface.add_open_image()
+
+
+def test_that_the_active_photo_is_gone_is_told_once(chosen, photo):
+    add(photo("a"), photo("b"))
+    photo("b").unlink()
+    reason = f"There is no photo at '{kept.photo_path(chosen.photos[1])}' any more"
+    assert [face.is_told_above(chosen, reason) for chosen.active_photo in (0, 1)] == [False, True]
 
 
 # --- finding faces ----------------------------------------------------------------------------------------------------

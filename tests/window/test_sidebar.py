@@ -16,7 +16,7 @@ from window.screen import MARKS, STAND_IN, STAND_IN_ENGINE, pictures_folder, run
 
 PRESET = os.environ.get("NEXTGENFACE_WINDOW_PRESET", "draft")
 PATIENCE = float(os.environ.get("NEXTGENFACE_WINDOW_SECONDS", "30"))
-# Milliseconds. The bar on a machine that does nothing else; here the engine has all cores, and the window is drawn by them.
+# Milliseconds that nothing may take while a job runs.
 BAR = 50.0
 
 pytestmark = MARKS
@@ -97,5 +97,8 @@ def is_alive(process):
 @pytest.mark.skipif("NEXTGENFACE_WINDOW_TIMES" not in os.environ, reason="NEXTGENFACE_WINDOW_TIMES is not set")
 def test_blender_is_never_held_up_for_long(report):
     """Not among what is always run: times depend on what else the machine does."""
-    slow = {name: times for name, times in report["hold-ups"].items() if name != "build" and times["worst"] > BAR}
+    times = {name: times["worst"] for name, times in report["hold-ups"].items()}
+    # These come once, with the press and at the end: starting the engine's process, and building.
+    assert times.pop("press") < 4.0 * BAR and times.pop("build") < 40.0 * BAR
+    slow = {name: worst for name, worst in times.items() if worst > BAR}
     assert not slow, slow
