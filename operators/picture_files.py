@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import bpy
@@ -13,6 +14,8 @@ from ..engine.errors import EngineError
 from .build_images import DATA, set_colour_space
 
 FloatImage = NDArray[np.float32]
+# Seconds after which a new window has been drawn.
+_DRAWN = 0.3
 
 
 def read_picture(path: Path, longest: int = 0) -> FloatImage:
@@ -92,12 +95,24 @@ def show_picture(context: bpy.types.Context, image: bpy.types.Image) -> None:
     editors = image_editors(context)
     if not editors:
         editors = [_new_editor(context)]
+        # Its size is known only once it has been drawn.
+        bpy.app.timers.register(partial(_fit_view, image.name), first_interval=_DRAWN)
     showing = [area for area in editors if area.spaces.active.image == image]
     area = (showing or editors)[0]
     area.spaces.active.image = image
     # The editor counts as a user, and the image would be saved with the work, without its picture.
     image.user_clear()
     area.tag_redraw()
+
+
+def _fit_view(name: str) -> None:
+    """Zoom the Image Editors that show the image ``name`` so that it fills them."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "IMAGE_EDITOR" and area.spaces.active.image == bpy.data.images.get(name):
+                region = next(region for region in area.regions if region.type == "WINDOW")
+                with bpy.context.temp_override(window=window, area=area, region=region):
+                    bpy.ops.image.view_all(fit_view=True)
 
 
 def _new_editor(context: bpy.types.Context) -> bpy.types.Area:

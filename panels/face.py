@@ -11,16 +11,15 @@ import bpy
 from ..engine.progress import duration
 from ..operators.obstacles import why_not
 from ..operators.session import Phase, Status, session
+from ..properties.photos import active_photo, photo_path
 from ..properties.places import engine_python
 from ..properties.preferences import chosen_python
 from .openers import draw_opener
-from .photos import draw_photos
+from .photos import draw_photos, trouble_sentence
 from .preferences import draw_engine
 from .presets import draw_preset
 from .running import draw_running
 from .text import draw_wrapped
-
-PICTURE_SCALE = 7.0
 
 
 class _Tab:
@@ -64,8 +63,14 @@ def _draw_photo(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     button.scale_y = 1.8
     button.operator("nextgenface.reconstruct", icon="USER")
     reason = why_not(context)
-    if reason and chosen.photos:
+    if reason and chosen.photos and not is_told_above(chosen, reason):
         draw_wrapped(layout, context, f"{reason}.", "INFO")
+
+
+def is_told_above(chosen: bpy.types.PropertyGroup, reason: str) -> bool:
+    """Whether the sentence below the list of photos says the same already."""
+    item = active_photo(chosen)
+    return item is not None and trouble_sentence(item, photo_path(item)).startswith(reason)
 
 
 def _draw_done(layout: bpy.types.UILayout, context: bpy.types.Context, status: Status) -> None:

@@ -13,8 +13,9 @@ from ..properties.photos import active_photo, photo_path, placed_points
 from .pictures import pictures
 from .text import draw_wrapped
 
-PICTURE_SCALE = 5.5
-_ROWS, _MOST_ROWS = 3, 6
+# Small enough that Reconstruct Face is in sight in a window of 1280 x 800 at an interface scale of 1.5.
+PICTURE_SCALE = 4.0
+_ROWS, _ROWS_OF_SEVERAL = 3, 4
 
 
 class NEXTGENFACE_UL_photos(bpy.types.UIList):
@@ -100,8 +101,8 @@ def _draw_list(layout: bpy.types.UILayout, chosen: bpy.types.PropertyGroup) -> N
         "photos",
         chosen,
         "active_photo",
-        rows=_ROWS + 2 if several else _ROWS,
-        maxrows=_MOST_ROWS,
+        rows=_ROWS_OF_SEVERAL if several else _ROWS,
+        maxrows=_ROWS_OF_SEVERAL,
     )
     column = row.column(align=True)
     column.operator("nextgenface.add_photos", text="", icon="ADD")
@@ -148,11 +149,12 @@ def known_lines(item: bpy.types.PropertyGroup) -> list[str]:
     """What was found out about the photo, in words."""
     if not item.width:
         return []
-    focal = f"{item.exif_focal:.0f} mm (35 mm equivalent)" if item.exif_focal else "no EXIF focal length"
+    focal = f"{item.exif_focal:.0f} mm equivalent" if item.exif_focal else "no focal length"
     lines = [f"{item.width} x {item.height} px, {focal}"]
-    if item.points:
-        placed = len(placed_points(item))
-        lines.append("Face found" + (f", {placed} points moved by hand" if placed else ""))
+    # That its face was found, the row's tick says.
+    placed = len(placed_points(item)) if item.points else 0
+    if placed:
+        lines.append(f"{placed} point{'s' * (placed > 1)} moved by hand")
     return lines
 
 

@@ -7,14 +7,14 @@ import textwrap
 
 import bpy
 
-# Mean width of a letter of Blender's interface font, pixels at scale 1, and what a box and its icon take of the width.
-_LETTER, _MARGIN = 6.4, 76
+# Mean width of a letter of Blender's interface font, pixels at scale 1, and what the tabs, a box and an icon take of the width.
+_LETTER, _MARGIN, _ICON = 6.4, 56, 20
 
 
 def draw_wrapped(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
     """Labels that show ``text`` whole in the region's width; the first has the icon."""
     scale = context.preferences.system.ui_scale
-    width = (context.region.width / scale if context.region else 300) - _MARGIN
+    width = (context.region.width / scale if context.region else 300) - _MARGIN - (_ICON if icon != "NONE" else 0)
     column = layout.column(align=True)
     column.scale_y = 0.8
     for number, line in enumerate(textwrap.wrap(text, max(int(width / _LETTER), 12)) or [""]):

@@ -11,6 +11,7 @@ from nextgenface.engine.hints import PlacedPoint
 from nextgenface.operators import find_face, handlers, obstacles, open_image, reconstruct
 from nextgenface.operators.photos import NEXTGENFACE_FH_photos
 from nextgenface.operators.session import session
+from nextgenface.panels import face
 from nextgenface.panels import photos as panel
 from nextgenface.properties import photos as kept
 
@@ -44,7 +45,7 @@ def add(*paths):
 
 def test_a_photo_shows_its_size_as_soon_as_it_is_added(chosen, photo):
     add(photo("a"))
-    assert panel.known_lines(chosen.photos[0]) == ["64 x 48 px, no EXIF focal length"]
+    assert panel.known_lines(chosen.photos[0]) == ["64 x 48 px, no focal length"]
     chosen.photo = str(photo("b"))
     assert chosen.photos[0].width == 64
 
@@ -183,6 +184,13 @@ def test_without_an_open_image_the_button_says_so(chosen):
         bpy.ops.nextgenface.add_open_image()
 
 
+def test_that_the_active_photo_is_gone_is_told_once(chosen, photo):
+    add(photo("a"), photo("b"))
+    photo("b").unlink()
+    reason = f"There is no photo at '{kept.photo_path(chosen.photos[1])}' any more"
+    assert [face.is_told_above(chosen, reason) for chosen.active_photo in (0, 1)] == [False, True]
+
+
 # --- finding faces ----------------------------------------------------------------------------------------------------
 
 
@@ -191,7 +199,7 @@ def test_what_is_found_is_kept_with_each_photo_and_saved(chosen, photo, tmp_path
     assert bpy.ops.nextgenface.find_face() == {"FINISHED"}
     good, bad = chosen.photos
     assert (good.width, good.height, good.exif_focal, good.detector) == (64, 48, 50.0, "mediapipe")
-    assert panel.known_lines(good) == ["64 x 48 px, 50 mm (35 mm equivalent)", "Face found"]
+    assert panel.known_lines(good) == ["64 x 48 px, 50 mm equivalent"]
     assert panel.row_trouble(bad, photo("fails")) == "No Face" and not panel.row_trouble(good, photo("a"))
     assert panel.trouble_sentence(bad, photo("fails")).startswith("No face was found in fails.png. Choose")
     assert panel.row_trouble(good, photo("a").with_name("none.png")) == "Missing"
@@ -218,6 +226,7 @@ def test_placed_points_stay_with_a_copy_of_the_photo_and_go_with_another_one(cho
     bpy.ops.nextgenface.find_face()
     item = chosen.photos[0]
     kept.keep_placed(item, {61: PlacedPoint(0.25, 0.5)})
+    assert panel.known_lines(item)[1:] == ["1 point moved by hand"]
     os.utime(photo("a"), ns=(1, 1))
     bpy.ops.nextgenface.find_face()
     assert kept.placed_points(item) == {61: PlacedPoint(0.25, 0.5)}

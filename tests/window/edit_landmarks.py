@@ -5,52 +5,16 @@ Arguments after ``--``: photo, folder for pictures and report.json. Blender is t
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import sys
-import time
-import traceback
 from pathlib import Path
 
 import bpy
 
-ROOT = Path(__file__).resolve().parents[2]
-PHOTO, FOLDER = sys.argv[sys.argv.index("--") + 1 :][:2]
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from driver import ARGUMENTS, import_package, press, run, take_picture, wait
+
+PHOTO = ARGUMENTS[0]
 SEEN: dict = {}
-
-
-def import_package():
-    """This checkout as `nextgenface`, enabled."""
-    spec = importlib.util.spec_from_file_location(
-        "nextgenface", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
-    )
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["nextgenface"] = module
-    spec.loader.exec_module(module)
-    bpy.context.preferences.addons.new().module = "nextgenface"
-    module.register()
-
-
-def press(operator, **properties):
-    """Invoke an operator as a button in the 3D view does, with an undo step."""
-    window = bpy.context.window_manager.windows[0]
-    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
-    region = next(region for region in area.regions if region.type == "WINDOW")
-    with bpy.context.temp_override(window=window, area=area, region=region):
-        return operator("INVOKE_DEFAULT", True, **properties)
-
-
-def wait(condition, seconds):
-    """Ticks until the condition holds or the seconds are over."""
-    until = time.monotonic() + seconds
-    while not condition() and time.monotonic() < until:
-        yield
-
-
-def take_picture(name):
-    """Ask the test for a picture of the screen."""
-    (Path(FOLDER) / f"{name}.wanted").touch()
-    yield from wait(lambda: (Path(FOLDER) / f"{name}.taken").exists(), 30)
 
 
 def image_region():
@@ -85,7 +49,7 @@ def story():
 
     yield from wait(lambda: False, 1.0)
     path = Path(PHOTO)
-    press(bpy.ops.nextgenface.add_photos, directory=str(path.parent), files=[{"name": path.name}])
+    press(bpy.ops.nextgenface.add_photos, "EXEC_DEFAULT", directory=str(path.parent), files=[{"name": path.name}])
     press(bpy.ops.nextgenface.edit_landmarks)
     yield from wait(lambda: overlay.editor is not None, 60)
     yield from wait(lambda: False, 1.5)
@@ -119,22 +83,4 @@ def story():
     SEEN["editing in the other file"] = overlay.editor is not None
 
 
-def run():
-    """One tick; writes the report and quits at the end."""
-    try:
-        next(STEPS)
-        return 0.1
-    except StopIteration:
-        pass
-    except Exception:
-        SEEN["error"] = traceback.format_exc()
-    (Path(FOLDER) / "report.json").write_text(json.dumps(SEEN, indent=1), encoding="utf-8")
-    if "nextgenface" in sys.modules:
-        sys.modules["nextgenface"].unregister()
-    bpy.ops.wm.quit_blender()
-    return None
-
-
-bpy.context.preferences.view.show_splash = False
-STEPS = story()
-bpy.app.timers.register(run, first_interval=1.0, persistent=True)
+run(story, SEEN)
