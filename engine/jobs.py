@@ -209,8 +209,16 @@ def _check_photos(photos: list[Path]) -> None:
     if not photos:
         raise PhotoError("No photo was chosen.", "Choose a photo of a face.")
     for photo in photos:
-        if not photo.is_file():
+        if not _is_file(photo):
             raise PhotoError(f"There is no photo '{photo}'.", "Check the path, or choose another photo.")
+
+
+def _is_file(path: Path) -> bool:
+    """Whether ``path`` is a file that can be looked at; a name that the system cannot have is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def told(error: BaseException) -> tuple[str, str]:
