@@ -94,7 +94,9 @@ def _parsed(text: str, path: Path) -> dict[str, Any]:
     except _NamedError as error:
         raise SettingsError(f"{_place(text, path, error, '', -1)}: {error.message}", error.remedy) from error
     except ValueError as error:
-        raise SettingsError(f"The job '{path}' is no JSON that can be read.", "Write numbers and lists plainly.") from error
+        raise SettingsError(
+            f"The job '{path}' is no JSON that can be read.", "Write numbers and lists plainly."
+        ) from error
     if not isinstance(values, dict):
         raise SettingsError(f"The job '{path}' is not an object.", "Begin it with { and end it with }.")
     return values

@@ -307,7 +307,8 @@ class Result:
                 raise ValueError(f"version {values['version']}")
             photos = [made(PhotoResult, photo) for photo in values.pop("photos")]
             result = made(cls, values)
-            for part in (result, *photos):
+            parts: list[Result | PhotoResult] = [result, *photos]
+            for part in parts:
                 _check_plain(part)
             return dataclasses.replace(result, photos=photos)
         except (ValueError, KeyError, TypeError, AttributeError) as error:

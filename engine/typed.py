@@ -21,7 +21,8 @@ def made(kind: type[Made], values: Mapping[str, Any]) -> Made:
     Raises:
         TypeError: a name is no field of ``kind``, one is missing, or a value is of another type or no finite number.
     """
-    expected = _types(kind)
+    hashed: Any = kind
+    expected = _types(hashed)
     for name, value in values.items():
         if name in expected and not is_of(value, expected[name]):
             raise TypeError(f"'{name}' is no {expected[name]}")

@@ -24,7 +24,9 @@ class ImageStore:
 
     def __init__(self, label: str, pack: bool) -> None:
         self._pack = pack
-        self._folder = None if pack or not bpy.data.filepath else Path(bpy.data.filepath).parent / f"{_plain(label)} textures"
+        self._folder = (
+            None if pack or not bpy.data.filepath else Path(bpy.data.filepath).parent / f"{_plain(label)} textures"
+        )
         self._made: list[Path] = []
 
     def load(self, path: Path, name: str, colour_space: tuple[str, ...]) -> bpy.types.Image:

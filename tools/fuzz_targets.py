@@ -26,7 +26,19 @@ Edit = tuple[str, int, bytes]
 # What has broken readers before: ends of number ranges, nesting, names that lead elsewhere.
 TOKENS = (
     *(b"\0", b"\xff" * 4, b"\x7f\xff\xff\xff", b"\x80\0\0\0", b"\0" * 8, b"\xff" * 8),
-    *(b"[" * 3000, b'{"a":' * 3000, b"9" * 400, b"9" * 5000, b"1e999", b"-1", b"NaN", b"null", b"[]", b"{}", b'"\\ud800"'),
+    *(
+        b"[" * 3000,
+        b'{"a":' * 3000,
+        b"9" * 400,
+        b"9" * 5000,
+        b"1e999",
+        b"-1",
+        b"NaN",
+        b"null",
+        b"[]",
+        b"{}",
+        b'"\\ud800"',
+    ),
     *(b"../../", b"\\..\\", b"C:", b"/etc/passwd", b"%s%n", b'"', b"'", b"\n", "日本語é".encode()),
 )
 

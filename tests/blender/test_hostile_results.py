@@ -109,7 +109,8 @@ def test_arrays_of_other_kinds_are_told(scene, tmp_path, name, array):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[" * 100_000, "[]", '{"photos": 3}', '{"photos": [3]}', '{"seconds": []}', '{"seconds": {"total": "x"}}']
+    "text",
+    ["", "[" * 100_000, "[]", '{"photos": 3}', '{"photos": [3]}', '{"seconds": []}', '{"seconds": {"total": "x"}}'],
 )
 def test_a_report_of_any_content_is_no_reason_to_fail(scene, tmp_path, text):
     path = make_result(tmp_path / "result")

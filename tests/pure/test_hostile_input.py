@@ -44,9 +44,7 @@ def test_good_files_are_taken(name, tmp_path):
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_damaged_files_give_a_result_or_a_sentence(name, tmp_path):
-    @settings(
-        max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-    )
+    @settings(max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(st.sampled_from(SEEDS[name]), edits())
     def check(data, changes):
         BY_NAME[name].run(edited(data, changes), tmp_path)
@@ -216,7 +214,17 @@ def test_hints_that_are_none_are_told(values):
 
 # --- names ------------------------------------------------------------------------------------------------------------
 
-NAMES = ("two words", "quo'te\"d", "100%s%n%d", "$(touch x);`y`&|", "new\nline", "顔 лицо é", "-rf", "x" * 240, "..hidden")
+NAMES = (
+    "two words",
+    "quo'te\"d",
+    "100%s%n%d",
+    "$(touch x);`y`&|",
+    "new\nline",
+    "顔 лицо é",
+    "-rf",
+    "x" * 240,
+    "..hidden",
+)
 posix_names = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
 
 
