@@ -20,6 +20,7 @@ from typing import Any
 
 from .errors import EngineError
 from .folders import TEMPORARY_PREFIX, sweep
+from .gpu_lost import EXIT_CODE as GPU_LOST
 from .logs import new_log
 from .protocol import (
     PROTOCOL_VERSION,
@@ -44,6 +45,7 @@ WORKER_FILE = Path(__file__).resolve().with_name("worker.py")
 # Seconds between the message, the friendly signal and the one that nothing survives.
 CANCEL_SECONDS, TERMINATE_SECONDS = 5.0, 2.0
 _RESTART = "Start the reconstruction again."
+_ON_CPU = "Start again. If it happens again, update the graphics driver, or set the device to 'cpu'."
 _MEMORY = "Most often the computer ran out of memory: close other programs, or choose a smaller fit and texture size."
 
 
@@ -340,11 +342,14 @@ def _ending(code: int | None) -> tuple[str, str]:
     """How a process ended, in words, and what to do about it."""
     if code is None:
         return "it was not running", _RESTART
+    if code == GPU_LOST:
+        return "the GPU stopped working", _ON_CPU
     if code >= 0:
         return f"exit code {code}", _RESTART
     try:
         name = signal.Signals(-code).name
     except ValueError:
         name = ""
-    remedy = _MEMORY if name == "SIGKILL" else _RESTART
+    # Dr.Jit and LLVM abort where they cannot go on.
+    remedy = {"SIGKILL": _MEMORY, "SIGABRT": _ON_CPU}.get(name, _RESTART)
     return f"signal {-code}{f', {name}' if name else ''}", remedy

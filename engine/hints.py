@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .errors import SettingsError
+from .plain_json import parsed, read_text
+from .typed import is_number
 
 # A detector's own points: those that can be placed by hand.
 POINT_COUNTS: Mapping[str, int] = {"mediapipe": 478, "fan": 68}
@@ -67,7 +67,7 @@ class PhotoHints:
         if not isinstance(values, dict) or not set(values) <= {"detector", "points", "focal_length_mm"}:
             raise SettingsError("These are no points of a photo.", _FORM)
         detector, points = values.get("detector", "mediapipe"), values.get("points", {})
-        if detector not in POINT_COUNTS:
+        if not isinstance(detector, str) or detector not in POINT_COUNTS:
             raise SettingsError(f"There is no detector '{detector}'.", f"Known are: {', '.join(POINT_COUNTS)}.")
         if not isinstance(points, dict):
             raise SettingsError("The points are no mapping of numbers to places.", _FORM)
@@ -91,7 +91,7 @@ def read_hints(files: Sequence[str | Path], photos: int) -> list[PhotoHints]:
 
 def _read(path: Path) -> PhotoHints:
     try:
-        return PhotoHints.from_dict(json.loads(path.read_text("utf-8")))
+        return PhotoHints.from_dict(parsed(read_text(path)))
     except OSError as error:
         raise SettingsError(f"The points in '{path}' cannot be read: {error.strerror}.", "Check the path.") from error
     except ValueError as error:
@@ -101,7 +101,7 @@ def _read(path: Path) -> PhotoHints:
 
 
 def _number(name: str, detector: str) -> int:
-    number = int(name) if str(name).isdecimal() else -1
+    number = int(name) if len(name) < 6 and name.isdecimal() else -1
     if not 0 <= number < POINT_COUNTS[detector]:
         raise SettingsError(
             f"There is no point '{name}' of '{detector}'.", f"They are numbered 0 to {POINT_COUNTS[detector] - 1}."
@@ -111,7 +111,7 @@ def _number(name: str, detector: str) -> int:
 
 def _place(name: str, place: Any) -> PlacedPoint:
     """A place given as [x, y] or [x, y, sureness]."""
-    plain = isinstance(place, list) and len(place) in (2, 3) and all(map(_is_number, place))
+    plain = isinstance(place, list) and len(place) in (2, 3) and all(map(is_number, place))
     if not plain or not all(-_FURTHEST <= value <= 1.0 + _FURTHEST for value in place[:2]):
         raise SettingsError(f"The place of point '{name}' is none.", "It is [x, y] in widths and heights of the photo.")
     if not 0.0 < (place[2] if len(place) == 3 else 1.0) <= 1.0:
@@ -120,10 +120,6 @@ def _place(name: str, place: Any) -> PlacedPoint:
 
 
 def _focal(value: Any) -> float:
-    if not _is_number(value) or not 0.0 <= value <= 2000.0:
+    if not is_number(value) or not 0.0 <= value <= 2000.0:
         raise SettingsError(f"The focal length is {value!r}.", "It is 0 (not known) to 2000 mm.")
     return float(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

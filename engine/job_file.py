@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import SettingsError
+from .plain_json import parsed, read_text
 from .presets import preset_names
 from .settings import Settings
 
@@ -78,7 +79,7 @@ class _NamedError(SettingsError):
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text("utf-8-sig")
+        return read_text(path, "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not a text file"
         raise SettingsError(f"The job '{path}' cannot be read: {reason}.", "Check the path.") from error
@@ -86,22 +87,27 @@ def _read(path: Path) -> str:
 
 def _parsed(text: str, path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(text, object_pairs_hook=_without_repeats)
+        values = parsed(text, object_pairs_hook=_without_repeats)
     except json.JSONDecodeError as error:
         message = f"Line {error.lineno} of '{path}' is no JSON: {error.msg}."
         raise SettingsError(message, "Check commas, quotes and brackets there.") from error
     except _NamedError as error:
         raise SettingsError(f"{_place(text, path, error, '', -1)}: {error.message}", error.remedy) from error
+    except ValueError as error:
+        raise SettingsError(
+            f"The job '{path}' is no JSON that can be read.", "Write numbers and lists plainly."
+        ) from error
     if not isinstance(values, dict):
         raise SettingsError(f"The job '{path}' is not an object.", "Begin it with { and end it with }.")
     return values
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
             raise _NamedError(name, f"'{name}' is there twice.", "Keep one of the two.")
+        seen.add(name)
     return dict(pairs)
 
 

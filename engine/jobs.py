@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from .channel import Channel
 from .errors import Cancelled, EngineError, PhotoError
+from .gpu_lost import is_gpu_lost
 from .hints import PhotoHints
 from .memory import is_out_of_memory, release_memory
 from .progress import ProgressMeter
@@ -46,12 +47,13 @@ _SAY_IT = "Please report this with the log."
 
 
 class Job:
-    """A request that was accepted, and whether its end was asked for."""
+    """A request that was accepted, whether its end was asked for, and whether the GPU was lost in it."""
 
     def __init__(self, request: StartJob | DetectLandmarks) -> None:
         self.id = request.job
         self.request = request
         self.cancelled = threading.Event()
+        self.gpu_lost = False
 
 
 class ChannelReporter:
@@ -145,6 +147,7 @@ def run_job(job: Job, work: Callable[[], Any], channel: Channel, temp: Path, log
         return JobCancelled(job.id)
     except (Exception, SystemExit) as error:
         _log.exception("Job %s failed", job.id)
+        job.gpu_lost = is_gpu_lost(error)
         if job.cancelled.is_set():
             return JobCancelled(job.id)
         message, remedy = told(error)
@@ -209,8 +212,16 @@ def _check_photos(photos: list[Path]) -> None:
     if not photos:
         raise PhotoError("No photo was chosen.", "Choose a photo of a face.")
     for photo in photos:
-        if not photo.is_file():
+        if not _is_file(photo):
             raise PhotoError(f"There is no photo '{photo}'.", "Check the path, or choose another photo.")
+
+
+def _is_file(path: Path) -> bool:
+    """Whether ``path`` is a file that can be looked at; a name that the system cannot have is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def told(error: BaseException) -> tuple[str, str]:

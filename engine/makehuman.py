@@ -103,7 +103,16 @@ def read_neutral(result: Path) -> tuple[NDArray[np.floating[Any]], NDArray[np.in
         description = Result.from_json(result.read_text("utf-8"))
         with np.load(result.parent / description.head, allow_pickle=False) as head:
             found = head["vertices"], head["original_index"]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        KeyError,
+        ValueError,
+        EOFError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        zipfile.BadZipFile,
+    ) as error:
         raise OutputError(f"There is no result at {result}.", "Reconstruct the photo again.") from error
     if description.face_model != "bundled":
         raise OutputError(_OTHER_HEAD, _ONLY_BUNDLED)

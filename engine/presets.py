@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import SettingsError
+from .plain_json import read_text
 from .reference_config import KEYS, Translation, checked
 from .settings import Settings
 
@@ -141,7 +142,7 @@ def named_values(path: Path) -> list[tuple[str, Any]]:
 def _lines(path: Path) -> list[_Line]:
     """All lines of a file that say something."""
     try:
-        text = path.read_text("utf-8-sig")
+        text = read_text(path, "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not a text file"
         raise SettingsError(f"The configuration '{path}' cannot be read: {reason}.", "Check the path.") from error

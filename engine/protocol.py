@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from .errors import EngineError
+from .plain_json import parsed
+from .typed import made
 
 PROTOCOL_VERSION = 1
 RESULT_VERSION = 1
@@ -216,12 +218,12 @@ def decode(line: str) -> Message:
     """The message in a line.
 
     Raises:
-        ProtocolError: the line is not JSON, of an unknown kind, or has fields that its kind does not have.
+        ProtocolError: the line is not JSON, of an unknown kind, or has fields that its kind does not have, or of other types.
     """
     try:
-        values = json.loads(line)
+        values = parsed(line)
         kind = _BY_KIND[values.pop("kind")]
-        return kind(**values)
+        return made(kind, values)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProtocolError(f"Not a message of protocol {PROTOCOL_VERSION}: {line[:200]!r}.") from error
 
@@ -297,15 +299,30 @@ class Result:
         """The result in the text of a ``result.json``.
 
         Raises:
-            ProtocolError: it is not a result of this version.
+            ProtocolError: it is not a result of this version, or names a file that is not beside it.
         """
         try:
-            values = json.loads(text)
+            values = parsed(text)
             if values["version"] != RESULT_VERSION:
                 raise ValueError(f"version {values['version']}")
-            photos = [PhotoResult(**photo) for photo in values.pop("photos")]
-            return cls(photos=photos, **values)
+            photos = [made(PhotoResult, photo) for photo in values.pop("photos")]
+            result = made(cls, values)
+            parts: list[Result | PhotoResult] = [result, *photos]
+            for part in parts:
+                _check_plain(part)
+            return dataclasses.replace(result, photos=photos)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ProtocolError(
                 "The result's description cannot be read.", "Reconstruct again with this version of NextGenFace."
             ) from error
+
+
+def _check_plain(part: Result | PhotoResult) -> None:
+    """Raise ValueError where a file's name leads out of the result's folder, or a camera's numbers are too many or too few."""
+    names = [value for key, value in vars(part).items() if isinstance(value, str) and key not in ("name", "face_model")]
+    if any(set(name) & set("/\\:\0") or name in (".", "..") for name in names):
+        raise ValueError("a file elsewhere")
+    if isinstance(part, PhotoResult):
+        sides = [len(part.translation), len(part.rotation), *map(len, part.rotation)]
+        if sides != [3] * 5 or len(part.window) not in (0, 4):
+            raise ValueError("no camera")

@@ -6,6 +6,7 @@ Weights and steps are relative: the value of the reference's optimConfig.ini is 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Iterable
@@ -179,9 +180,11 @@ class Translation:
 
     def _model(self, text: str) -> dict[str, Any]:
         for folder in self._folders:
-            place = folder / Path(text).expanduser()
-            if all((place / name).is_file() for name in BASEL_FILES):
-                return {"face_model": BASEL_MODEL, "face_model_folder": str(place.absolute())}
+            # A text that can be no path, or no home, names no folder either.
+            with contextlib.suppress(OSError, RuntimeError):
+                place = folder / Path(text).expanduser()
+                if all((place / name).is_file() for name in BASEL_FILES):
+                    return {"face_model": BASEL_MODEL, "face_model_folder": str(place.absolute())}
         self._notices["path"] = (
             f"The Basel model is not in the folder path = '{text}', so the head that comes along is used."
         )

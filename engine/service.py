@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import diagnosis, logs
+from . import diagnosis, gpu_lost, logs
 from .channel import Channel
 from .folders import TEMPORARY_PREFIX, OwnedFolder, sweep
 from .jobs import Job, run_job
@@ -105,17 +105,20 @@ class Service:
     def _run(self, job: Job) -> None:
         work = self._detect if isinstance(job.request, DetectLandmarks) else self._work
         final = run_job(job, work, self._channel, self._temp.path, self._log)
+        if job.gpu_lost:
+            # No later job could use it. The starter tells this end by the exit code, once a new worker can be started.
+            self.end("the GPU was lost", gpu_lost.EXIT_CODE)
         # Free first, told afterwards: who hears of the end may start the next job at once.
         with self._lock:
             self._job = None
         self._channel.send(final)
 
-    def end(self, reason: str) -> None:
+    def end(self, reason: str, status: int = 0) -> None:
         """End the process at once, with its temporary files and unfinished results. Not for signal handlers."""
         _log.info("The worker ends: %s.", reason)
         give_up_open_results()
         self._temp.remove()
-        os._exit(0)
+        os._exit(status)
 
     def end_soon(self, reason: str) -> None:
         """`end` from a thread of its own: a signal may have come while this one holds a lock."""

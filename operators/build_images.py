@@ -24,7 +24,9 @@ class ImageStore:
 
     def __init__(self, label: str, pack: bool) -> None:
         self._pack = pack
-        self._folder = None if pack or not bpy.data.filepath else Path(bpy.data.filepath).parent / f"{label} textures"
+        self._folder = (
+            None if pack or not bpy.data.filepath else Path(bpy.data.filepath).parent / f"{_plain(label)} textures"
+        )
         self._made: list[Path] = []
 
     def load(self, path: Path, name: str, colour_space: tuple[str, ...]) -> bpy.types.Image:
@@ -65,6 +67,11 @@ class ImageStore:
                 path.rmdir()
             else:
                 path.unlink(missing_ok=True)
+
+
+def _plain(label: str) -> str:
+    """``label`` as the name of one folder, which leads nowhere else."""
+    return "".join("_" if letter in '/\\:*?"<>|' or ord(letter) < 32 else letter for letter in label).lstrip(".")
 
 
 def _unused(path: Path) -> Path:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,11 @@ TONGUE_PARTS = ("tongue",)
 # Cards for pictures of lashes, of which there are none: they would be bars before the eyes.
 LEFT_OUT = ("lashes",)
 METRES_PER_MM = 0.001
+# What NumPy, its ZIP and its compression raise for damaged files.
+_UNREADABLE = (
+    *(OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, MemoryError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 class BuildError(EngineError):
@@ -87,17 +93,17 @@ def read_head(path: Path) -> HeadFile:
     try:
         with np.load(path) as data:
             arrays = {name: data[name] for name in HeadFile.__annotations__}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise BuildError(f"The head in {path.name} cannot be read.", "Reconstruct the photo again.") from error
-    names = {key: tuple(str(item) for item in arrays.pop(key)) for key in list(arrays) if key.endswith("_names")}
+    names = {key: tuple(map(str, np.atleast_1d(arrays.pop(key)))) for key in list(arrays) if key.endswith("_names")}
     head = HeadFile(**arrays, **names)
     _check(head, path.name)
     return head
 
 
 def _check(head: HeadFile, name: str) -> None:
-    """Raise BuildError where shapes or indices do not fit together."""
-    count, faces = len(head.vertices), len(head.quads)
+    """Raise BuildError where kinds, shapes or indices do not fit together."""
+    count, faces = (len(np.atleast_1d(array)) for array in (head.vertices, head.quads))
     expected = {
         "vertices": (count, 3),
         "quads": (faces, 4),
@@ -109,6 +115,9 @@ def _check(head: HeadFile, name: str) -> None:
         "original_index": (count,),
     }
     for field, shape in expected.items():
+        kinds = "iu" if field in ("quads", "face_part", "original_index") else "f"
+        if getattr(head, field).dtype.kind not in kinds:
+            raise BuildError(f"'{field}' in {name} is no array of numbers.", "Reconstruct the photo again.")
         came = getattr(head, field).shape
         if came != shape:
             raise BuildError(f"'{field}' in {name} has the shape {came}, not {shape}.", "Reconstruct the photo again.")

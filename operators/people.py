@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import Any
 
 import bpy
 
+from ..engine.plain_json import parsed, read_text
 from ..engine.protocol import Result
+from ..engine.typed import is_number
 from ..properties.results import is_registered, role_of, set_person, uid_of
 from .build_transaction import Transaction, data_blocks
 
@@ -19,7 +20,7 @@ from .build_transaction import Transaction, data_blocks
 def read_report(path: Path) -> dict[str, Any]:
     """A run's report; empty where there is none that can be read, for nothing depends on it."""
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
+        report = parsed(read_text(path))
     except (OSError, ValueError):
         return {}
     return report if isinstance(report, dict) else {}
@@ -27,10 +28,11 @@ def read_report(path: Path) -> dict[str, Any]:
 
 def photo_names(result: Result, report: dict[str, Any]) -> list[str]:
     """A name for each photo, no two the same: that of the person's own file where the report tells it."""
-    told = report.get("photos") or []
+    told = report.get("photos")
+    told = told if isinstance(told, list) and all(isinstance(item, dict) for item in told) else []
     names: list[str] = []
     for number, photo in enumerate(result.photos):
-        own = told[number].get("name", "") if number < len(told) else ""
+        own = str(told[number].get("name", "")) if number < len(told) else ""
         stem = (own or photo.photo).replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
         names.append(stem if stem not in names else f"{stem} {number + 1}")
     return names
@@ -50,7 +52,7 @@ def remember(
         return
     memory = collection.nextgenface
     memory.uid, memory.result = uuid.uuid4().hex, str(result)
-    memory.seconds = float((report.get("seconds") or {}).get("total", 0.0))
+    memory.seconds = _total_seconds(report)
     memory.build_seconds = build_seconds
     for number, name in enumerate(names):
         photo = memory.photos.add()
@@ -69,6 +71,13 @@ def _remember_before(memory: Any, transaction: Transaction) -> None:
     memory.previous_world = owner.previous_world if owner else world
     owner = owners.get(uid_of(camera)) if camera else None
     memory.previous_camera = owner.previous_camera if owner else camera.name if camera else ""
+
+
+def _total_seconds(report: dict[str, Any]) -> float:
+    """How long the run took, by its report; 0 where that does not tell."""
+    seconds = report.get("seconds")
+    total = seconds.get("total") if isinstance(seconds, dict) else None
+    return float(total) if is_number(total) else 0.0
 
 
 def people() -> list[bpy.types.Collection]:

@@ -88,6 +88,14 @@ def _good(photos, output, settings, reporter):
     return write_result(Path(output), *photos)
 
 
+def _unhurried(photos, output, settings, reporter):
+    """A good job that can be cancelled at many moments before it writes."""
+    for step in range(50):
+        reporter.progress("stage2", step, 50)
+        threading.Event().wait(0.002)
+    return write_result(output, *photos)
+
+
 def _fails(photos, output, settings, reporter):
     reporter.progress("photos", 0, 1)
     error = engine("errors").PhotoError("No face was found in 'fails.png'.", "Choose a photo that shows a face.")
@@ -101,6 +109,64 @@ def _raises(photos, output, settings, reporter):
 
 def _memory(photos, output, settings, reporter):
     raise MemoryError
+
+
+def _gpu(photos, output, settings, reporter):
+    """The way PyTorch tells it; the process could not use the GPU again."""
+    reporter.progress("stage2", 0, 1)
+    raise RuntimeError("CUDA error: unspecified launch failure")
+
+
+def _aborts(photos, output, settings, reporter):
+    """The way Dr.Jit and LLVM end a process where they cannot go on."""
+    reporter.progress("stage2", 0, 1)
+    os.abort()
+
+
+def _takes_memory(photos, output, settings, reporter):
+    """Takes more and more, within the limit that is set here on the process."""
+    import resource
+
+    reporter.progress("stage3", 0, 1)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + (256 << 20), before[1]))
+    taken = []
+    try:
+        while True:
+            taken.append(np.ones(4 << 20))
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def _removes(photos, output, settings, reporter):
+    """Somebody deletes the output folder while results are written into it."""
+    with engine("results.writing").ResultFolder(output) as folder:
+        reporter.progress("write", 0, 1)
+        shutil.rmtree(output)
+        (folder.path / "diffuseMap_0.png").write_bytes(b"a picture")
+
+
+def _removes_late(photos, output, settings, reporter):
+    """The same, when all files are written and only have to be put in place."""
+    with engine("results.writing").ResultFolder(output) as folder:
+        (folder.path / "result.json").write_text("{}", "utf-8")
+        shutil.rmtree(output)
+    return output / "result.json"
+
+
+def _stages(photos, output, settings, reporter):
+    """Keeps a checkpoint after each stage, and dies in the stage that the output folder is called after."""
+    checkpoints = engine("results.checkpoints")
+    for stage in engine("progress").STAGE_SHARES:
+        reporter.progress(stage, 0, 1)
+        if output.name == stage:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if stage in ("stage1", "stage2", "stage3"):
+            mark = checkpoints.PhotoMark(photos[0].name, "0" * 64)
+            kept = checkpoints.Checkpoint(int(stage[-1]), "bundled", "0", (mark,), {}, {"stage1_x": np.ones(3)})
+            checkpoints.keep_checkpoint(output, kept)
+    return write_result(output, *photos)
 
 
 def _full(photos, output, settings, reporter):
@@ -201,6 +267,13 @@ MODES = {
     "raises": _raises,
     "memory": _memory,
     "full": _full,
+    "unhurried": _unhurried,
+    "gpu": _gpu,
+    "aborts": _aborts,
+    "takes_memory": _takes_memory,
+    "removes": _removes,
+    "removes_late": _removes_late,
+    "stages": _stages,
     "exits": _exits,
     "hangs": _hangs,
     "stuck": _stuck,

@@ -115,10 +115,13 @@ def _read(path: Path, name: str, columns: int | None = None) -> NDArray[Any]:
             found = file.get(name)
             if not isinstance(found, h5py.Dataset):
                 raise _wrong(path, f"the data set '{name}'", f"{', '.join(sorted(file)) or 'nothing'} at its top")
-            if found.size > MOST_NUMBERS:
+            if found.file.filename != file.filename or found.external or found.is_virtual:
+                raise _wrong(path, f"'{name}' in the file itself", "a link to another file")
+            if found.dtype.itemsize > 8 or found.size > MOST_NUMBERS:
                 raise _wrong(path, f"'{name}' of at most {MOST_NUMBERS} numbers", f"{found.shape}")
             values = np.asarray(found[:, :columns] if columns is not None and found.ndim == 2 else found[()])
-    except OSError as error:
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        # Whatever the HDF5 library finds wrong comes as any of these.
         raise FaceModelError(f"'{path}' cannot be read as HDF5: {error}.", _again(path)) from error
     if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
         raise _wrong(path, f"numbers in '{name}'", f"others ({values.dtype})")

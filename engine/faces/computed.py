@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import tempfile
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..whole_files import write_whole
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -52,18 +51,14 @@ def _read(path: Path, names: set[str]) -> Arrays | None:
             return {name: archive[name] for name in archive.files} if set(archive.files) == names else None
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:
+        # Whatever a broken file makes NumPy, its ZIP or its compression raise: it can be made anew.
         _log.warning("%s is broken and is made anew: %s", path, error)
         return None
 
 
 def _write(path: Path, arrays: Arrays) -> None:
-    """Write under another name first, so that no reader ever finds half a file."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(suffix=".npz", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as stream:
-            np.savez_compressed(stream, **arrays)
-        Path(temporary).replace(path)
+        write_whole(path, lambda stream: np.savez_compressed(stream, **arrays))
     except OSError as error:
         _log.warning("%s cannot be kept: %s", path, error)

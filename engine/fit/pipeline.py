@@ -61,6 +61,7 @@ def reconstruct(
         record = Record(output, settings, stages or Stages(), told)
         data = Run(model, prepared, settings, told, clock, variant, record).result()
     reporter.progress("write", 0, 1)
+    data.report["hints"] = [said.to_dict() for said in hints]
     data.report["warnings"] = [*notes, *told.warnings]
     data.report["seconds"]["total"] = round(clock.seconds["total"], 3)
     return write_results(output, data, reporter)

@@ -15,7 +15,7 @@ from ..faces.model import FaceModel
 from ..reporter import RememberingReporter
 from ..results.checkpoints import Checkpoint, PhotoMark, keep_checkpoint, read_checkpoint
 from ..results.images import displayed
-from ..results.report import sha256, versions
+from ..results.report import versions
 from ..scene.camera import Camera
 from ..settings import Settings
 from ..stages import Source, Stages
@@ -72,7 +72,7 @@ class Record:
             OutputError: debug frames cannot be written.
         """
         self._model, self._fingerprint = model.name, fingerprint(model)
-        self._marks = tuple(PhotoMark(run.prepared.photo.path.name, sha256(run.prepared.photo.path)) for run in photos)
+        self._marks = tuple(PhotoMark(run.prepared.photo.name, run.prepared.photo.sha256) for run in photos)
         self._arrays = _windows(photos)
         if self._from is not None:
             self._check_fits(self._from)

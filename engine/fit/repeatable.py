@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import drjit as dr
 import torch
 
 
@@ -11,3 +12,8 @@ def make_repeatable() -> None:
     Only warned of where an operation has no such form.
     """
     torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def threads() -> dict[str, int]:
+    """How many threads PyTorch and Dr.Jit work with in this process: with other numbers, the last digits are others."""
+    return {"torch": torch.get_num_threads(), "drjit": int(dr.thread_count())}

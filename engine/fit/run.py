@@ -24,7 +24,7 @@ from .photo_run import PhotoRun
 from .prepare import PreparedPhoto
 from .preview import over, small
 from .record import Record
-from .repeatable import make_repeatable
+from .repeatable import make_repeatable, threads
 from .sharpen import sharpened
 from .stage1 import Stage1Result, fit_landmarks
 from .stage2 import Stage2Result, fit_statistical
@@ -183,7 +183,8 @@ class Run:
             reproduction_psnr_db=float(np.mean(qualities)),
             variant=self.variant.name,
             settings=self.settings,
-            photos=paths,
+            photos=[(photo.photo.name, photo.photo.sha256) for photo in self.prepared],
+            threads=threads(),
             extra={
                 "landmark_errors_percent": first.landmark_errors_percent,
                 "landmark_error_calibrated_percent": first.calibrated_error_percent,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from functools import lru_cache
 from pathlib import Path
 
 from ..errors import SettingsError
@@ -32,14 +33,27 @@ def _mediapipe(settings: Settings) -> LandmarkDetector:
     if importlib.util.find_spec("mediapipe") is None:
         raise SettingsError("MediaPipe is not installed.", "Set the engine up again.")
     if settings.landmark_model_file:
-        from .mediapipe_tasks import TasksDetector
-
-        return TasksDetector(Path(settings.landmark_model_file).expanduser())
+        file = Path(settings.landmark_model_file).expanduser()
+        return _of_file(file, file.stat().st_mtime_ns if file.is_file() else 0)
     if not has_bundled_models():
         raise SettingsError("This MediaPipe brings no face models.", WHERE_TO_GET)
+    return _bundled()
+
+
+# Kept: a graph that is dropped leaves its threads and 30 MB behind, and a new one takes longer to make than to use.
+@lru_cache(maxsize=1)
+def _bundled() -> LandmarkDetector:
     from .mediapipe_solutions import SolutionsDetector
 
     return SolutionsDetector()
+
+
+@lru_cache(maxsize=1)
+def _of_file(file: Path, changed_ns: int) -> LandmarkDetector:
+    """``changed_ns`` is the file's time, so that another file of the same name is another detector."""
+    from .mediapipe_tasks import TasksDetector
+
+    return TasksDetector(file)
 
 
 def has_bundled_models() -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +24,11 @@ MOST_PIXELS = 120_000_000
 MOST_JPEG_PIXELS = 1_000_000_000
 SMALLEST_SIDE = 32
 
+# What Pillow and OpenCV raise for damaged files.
+_DAMAGED = (
+    *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, ArithmeticError),
+    *(RuntimeError, struct.error, zlib.error, cv2.error),
+)
 _REMEDY_KIND = "Choose a PNG, JPEG, TIFF or WebP photo."
 # Phones' multi-picture files (MPO) come in as JPEG.
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
@@ -61,10 +68,10 @@ def decode(data: bytes, name: str) -> Decoded:
     _check_size(image, name)
     exif = _exif(image)
     profile = image.info.get("icc_profile") or None
-    deep = _is_deep(image, data, name)
     try:
+        deep = _is_deep(image, data, name)
         colour, alpha = _deep_pixels(data) if deep else _shallow_pixels(image)
-    except (OSError, SyntaxError, ValueError, cv2.error) as error:
+    except _DAMAGED as error:
         raise PhotoError(
             f"{name} is damaged: it ends too early or was not written whole.", "Copy or export it again."
         ) from error
@@ -79,7 +86,7 @@ def _open(data: bytes, name: str) -> Image.Image:
             return _without_bomb_limit(data)
     except UnidentifiedImageError as error:
         raise PhotoError(f"{name} is not an image.", _REMEDY_KIND) from error
-    except (OSError, SyntaxError, ValueError, TypeError) as error:
+    except _DAMAGED as error:
         raise PhotoError(f"{name} is damaged.", "Copy or export it again.") from error
 
 
@@ -118,7 +125,7 @@ def _exif(image: Image.Image) -> Image.Exif:
     try:
         exif = image.getexif()
         exif.get_ifd(0x8769)
-    except (OSError, SyntaxError, ValueError, KeyError, TypeError):
+    except _DAMAGED:
         return Image.Exif()
     return exif
 
@@ -146,6 +153,8 @@ def _deep_pixels(data: bytes) -> tuple[Pixels, Pixels | None]:
     stored = np.asarray(pixels, np.uint16)
     if stored.ndim == 2:
         return stored, None
+    if stored.shape[2] not in (3, 4):
+        raise OSError(f"{stored.shape[2]} channels")
     alpha = stored[..., 3] if stored.shape[2] == 4 else None
     return np.ascontiguousarray(stored[..., 2::-1]), alpha
 

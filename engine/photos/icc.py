@@ -65,7 +65,9 @@ def read_matrix_profile(profile: bytes) -> MatrixProfile | None:
         tags = _tags(profile)
         columns = [_xyz(tags[name]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
         red, green, blue = (_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC"))
-    except (KeyError, struct.error, ValueError):
+    except (KeyError, struct.error, ValueError, ZeroDivisionError, OverflowError):
+        return None
+    if not all(np.isfinite(curve).all() for curve in (red, green, blue)):
         return None
     return MatrixProfile(np.array(columns).T, (red, green, blue))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +37,7 @@ class Photo:
         orientation: the EXIF orientation of the file, 1 to 8; already applied.
         lens: what EXIF says about the focal length, for the photo as it is; None where it says nothing.
         reduction: how many times smaller than the file this is: 1, or 2, 4, 8 for JPEG files too large for memory.
+        sha256: hexadecimal, of the bytes that were read, whatever lies at ``path`` by now.
     """
 
     path: Path
@@ -45,6 +47,7 @@ class Photo:
     orientation: int = 1
     lens: Lens | None = None
     reduction: int = 1
+    sha256: str = ""
 
     @property
     def name(self) -> str:
@@ -86,7 +89,8 @@ def read_photo(path: str | Path, reporter: Reporter | None = None) -> Photo:
         PhotoError: missing, a folder, no permission, not an image, damaged, too large or too small.
     """
     path = Path(path)
-    decoded = decode(_read_bytes(path), path.name)
+    data = _read_bytes(path)
+    decoded = decode(data, path.name)
     srgb = _in_srgb(decoded, path.name, reporter or SilentReporter())
     orientation = read_orientation(decoded.exif)
     alpha = None if decoded.alpha is None else decoded.alpha.astype(np.float32) / np.iinfo(decoded.alpha.dtype).max
@@ -100,6 +104,7 @@ def read_photo(path: str | Path, reporter: Reporter | None = None) -> Photo:
         orientation=orientation,
         lens=read_lens(decoded.exif, *decoded.full_size),
         reduction=round(decoded.full_size[0] / srgb.shape[1]),
+        sha256=hashlib.sha256(data).hexdigest(),
     )
 
 
@@ -119,6 +124,9 @@ def _read_bytes(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise PhotoError(f"{path.name} is a folder.", "Choose a photo.")
+        if path.exists() and not path.is_file():
+            # A pipe or a device has no end.
+            raise PhotoError(f"{path.name} is no file.", "Choose a photo.")
         if path.stat().st_size > MOST_BYTES:
             raise PhotoError(f"{path.name} is larger than {MOST_BYTES // 10**9} GB.", "Choose a smaller photo.")
         return path.read_bytes()

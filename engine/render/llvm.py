@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import os
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..caches import RENDERERS
+from ..plain_json import parsed, read_text
 from ..user_folders import cache_folder
+from ..whole_files import write_whole
 from .llvm_places import system_places
 
 PROBE = Path(__file__).with_name("probe.py")
@@ -144,7 +146,7 @@ def _cache_file() -> Path:
 def _read_cache() -> dict[str, object]:
     """All answers so far; an unreadable or damaged file counts as none."""
     try:
-        values = json.loads(_cache_file().read_text(encoding="utf-8"))
+        values = parsed(read_text(_cache_file()))
     except (OSError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}
@@ -154,12 +156,6 @@ def _write_cache(key: str, trial: Trial) -> None:
     """Add one answer. Without a writable cache the trial is simply made again the next time."""
     values = _read_cache()
     values[key] = [trial.ok, trial.detail]
-    target = _cache_file()
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(values, stream, indent=1)
-        Path(temporary).replace(target)
-    except OSError:
-        return
+    text = json.dumps(values, indent=1)
+    with contextlib.suppress(OSError):
+        write_whole(_cache_file(), lambda stream: stream.write(text.encode()))

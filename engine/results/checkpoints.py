@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CheckpointError
+from ..plain_json import parsed
 from .writing import CHECKPOINTS, ResultFolder, told_as_output_error
 
 FORMAT, VERSION = "nextgenface checkpoint", 1
@@ -217,10 +218,7 @@ def _read(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 def _header(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo | None) -> dict[str, Any]:
     if info is None or info.file_size > _MOST_HEADER:
         raise CheckpointError(f"'{path.name}' is not a checkpoint.", _WHICH)
-    try:
-        header = json.loads(_read(path, archive, info))
-    except RecursionError as error:
-        raise _damaged(path) from error
+    header = parsed(_read(path, archive, info))
     if not isinstance(header, dict) or header.get("format") != FORMAT or type(header.get("version")) is not int:
         raise _damaged(path)
     if header["version"] > VERSION:

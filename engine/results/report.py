@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import math
 import platform
 import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from ..settings import Settings
@@ -24,7 +22,8 @@ def build_report(
     reproduction_psnr_db: float,
     variant: str,
     settings: Settings,
-    photos: Iterable[Path],
+    photos: Iterable[tuple[str, str]],
+    threads: Mapping[str, int] | None = None,
     warnings: Iterable[str] = (),
     extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -36,7 +35,8 @@ def build_report(
         reproduction_psnr_db: of the path-traced render against the photo, over the face's pixels.
         variant: Mitsuba's variant.
         settings: of this run.
-        photos: the files given.
+        photos: of each file given, its name and the SHA-256 of the bytes that were read.
+        threads: how many each library works with: sums are added in an order that depends on it.
         warnings: sentences shown to the person.
         extra: further values; numbers that are not finite become null everywhere.
     """
@@ -50,7 +50,8 @@ def build_report(
         "versions": versions(),
         "seed": settings.seed,
         "settings": settings.to_dict(),
-        "photos": [{"name": path.name, "sha256": sha256(path)} for path in photos],
+        "threads": dict(threads or {}),
+        "photos": [{"name": name, "sha256": digest} for name, digest in photos],
         "warnings": list(warnings),
         **(extra or {}),
     }
@@ -69,15 +70,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 6) if math.isfinite(value) else None
     return value
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes; empty where it cannot be read any more."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""
 
 
 def versions() -> dict[str, str]:

@@ -20,6 +20,7 @@ from types import TracebackType
 
 from ..errors import OutputError
 from ..folders import OwnedFolder, abandoned, delete
+from ..plain_json import parsed, read_text
 
 RESULT_NAME = "result.json"
 # The folder in the output folder where finished stages are kept; it outlives a run that fails later.
@@ -36,6 +37,8 @@ _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 @contextlib.contextmanager
 def told_as_output_error(folder: Path) -> Iterator[None]:
     """Turn an OSError of the block into an `OutputError` that names ``folder``."""
+    if "\0" in str(folder):
+        raise OutputError("The output folder's name has a character that no name can have.", "Choose another folder.")
     try:
         yield
     except OSError as error:
@@ -187,7 +190,7 @@ def _rename(source: Path, target: Path, undo: list[tuple[Path, Path]]) -> None:
 def _files_of_earlier_result(output: Path) -> set[str]:
     """Names in ``output`` that an earlier result.json speaks of; only plain ones, so nothing outside is touched."""
     try:
-        values = json.loads((output / RESULT_NAME).read_text("utf-8"))
+        values = parsed(read_text(output / RESULT_NAME))
         texts = [value for part in (values, *values["photos"]) for value in part.values() if isinstance(value, str)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return set()
@@ -212,10 +215,12 @@ def clean_up(output: Path) -> None:
 
 
 def _made_by(root: Path) -> list[Path]:
+    """The folders that a dead process had made for its output; only such as can be, so nothing elsewhere is touched."""
     try:
-        return [Path(text) for text in json.loads((root / _MADE).read_text("utf-8"))]
+        made = [Path(text) for text in parsed(read_text(root / _MADE))]
     except (OSError, ValueError, TypeError):
         return []
+    return [path for path in made if path == root.parent or path in root.parent.parents]
 
 
 def _make(folder: Path) -> list[Path]:

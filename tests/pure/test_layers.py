@@ -13,6 +13,7 @@ LIGHT = {"protocol", "settings", "client", "errors", "presets", "logs", "progres
 LIGHT |= {"batch", "command_run", "console", "job_file", "options", "stages"}
 LIGHT |= {"bug_report", "caches", "masking", "model_files"}
 LIGHT |= {"hints", "user_folders", "contours", "photo_header"}
+LIGHT |= {"plain_json", "typed", "whole_files", "gpu_lost"}
 # These need NumPy, which Blender has too.
 ARRAYS = {"makehuman"}
 HEAVY = {"mitsuba", "drjit", "torch", "mediapipe", "cv2", "scipy", "PIL"}
