@@ -196,8 +196,10 @@ def reason_of(lines: Iterable[str]) -> str:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End the process and what it started: pip starts more."""
+    """End the process and what it started: the installer starts pip, and that starts more."""
     if sys.platform == "win32":
+        tree = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
+        subprocess.run(tree, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         process.kill()
     else:
         os.killpg(process.pid, signal.SIGTERM)

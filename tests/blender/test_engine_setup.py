@@ -120,6 +120,21 @@ def test_cancel_ends_the_step_and_leaves_nothing(tmp_path):
     assert not folder.exists()
 
 
+def test_cancel_ends_what_a_step_started_too(tmp_path):
+    """The installer starts pip."""
+    mark = tmp_path / "mark"
+    child = f"import pathlib, time; print('waiting', flush=True); time.sleep(3); pathlib.Path({str(mark)!r}).touch()"
+    setup, _ = run(tmp_path, f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])")
+    ready = threading.Event()
+    while setup.line != "waiting":
+        assert setup.running
+        ready.wait(0.01)
+    setup.cancel()
+    setup.join(20)
+    ready.wait(4)
+    assert not mark.exists()
+
+
 def test_a_python_that_is_not_there_is_told(tmp_path):
     setup = EngineSetup([("Step", [str(tmp_path / "python")])], tmp_path / "engine", tmp_path / "log")
     setup.start()

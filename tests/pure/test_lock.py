@@ -87,6 +87,17 @@ def test_a_python_without_packages_is_told_with_a_way_out():
         lockfile.wheels_for("linux-arm64", (3, 11), ENGINE_LISTS)
 
 
+@pytest.mark.parametrize(
+    ("system", "machine", "name"),
+    [("win32", "AMD64", "windows-x64"), ("darwin", "arm64", "macos-arm64"), ("linux", "x86_64", "linux-x64")],
+)
+def test_platforms_are_known_by_what_python_calls_them(monkeypatch, system, machine, name):
+    monkeypatch.setattr(lockfile.sys, "platform", system)
+    monkeypatch.setattr(lockfile.platform, "machine", lambda: machine)
+    assert lockfile.this_platform() == name
+    assert name in PLATFORMS
+
+
 def test_the_lock_names_no_host():
     text = lockfile.LOCK.read_text("utf-8")
     assert "://" not in text and "/" not in text
