@@ -39,8 +39,9 @@ class Cache:
         return sum(_size(path) for path in self.paths())
 
 
-def caches(log_folders: list[Path]) -> list[Cache]:
-    """All that there are; logs lie in ``log_folders``."""
+def caches(log_folders: list[Path], downloads: list[Path] | None = None) -> list[Cache]:
+    """All that there are; logs lie in ``log_folders``, packages of a set-up that did not end in ``downloads``."""
+    stopped = downloads or []
 
     def logs() -> list[Path]:
         return [path for folder in log_folders for path in sorted(folder.glob("worker-*.log"))]
@@ -55,6 +56,13 @@ def caches(log_folders: list[Path]) -> list[Cache]:
         Cache("logs", "Logs", "What the last 20 runs said", logs, lambda: _delete(logs())),
         kept(MODELS),
         kept(RENDERERS),
+        Cache(
+            "downloads",
+            "Downloads",
+            "Packages of a set-up that was stopped. The next one downloads them again",
+            lambda: stopped,
+            lambda: _delete(stopped),
+        ),
         Cache(
             "previews",
             "Leftovers",

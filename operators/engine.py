@@ -7,9 +7,17 @@ import bpy
 
 from ..engine.errors import EngineError
 from ..engine.logs import new_log
-from ..properties.places import ROOT, engine_folder, engine_stamp, environment_python, log_folder
-from ..properties.preferences import wants_fan
-from .engine_setup import COMPLETE, EngineSetup, fan_steps, find_python, steps
+from ..properties.places import (
+    ROOT,
+    download_folder,
+    engine_folder,
+    engine_stamp,
+    environment_python,
+    log_folder,
+    offline_packages,
+)
+from ..properties.preferences import chosen_packages, wants_fan
+from .engine_setup import COMPLETE, EngineSetup, Source, being_made, fan_steps, find_python, steps
 from .pump import PumpMixin, redraw_panels
 from .reconstruct import need_python
 from .session import BUSY, session
@@ -26,6 +34,12 @@ class SetupState:
 
 
 setup = SetupState()
+
+
+def package_source(context: bpy.types.Context) -> Source:
+    """A folder that has the packages, where there is one; else the downloads."""
+    offline = offline_packages(chosen_packages(context))
+    return Source(offline or download_folder(), offline is not None)
 
 
 class NEXTGENFACE_OT_check_engine(PumpMixin, bpy.types.Operator):
@@ -76,9 +90,9 @@ class _Install(PumpMixin):
     """What Set Up Engine and Add FAN share. Blender loses an operator that another one is derived from."""
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        """Once at a time, and only if Blender may go online."""
-        if not bpy.app.online_access:
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Once at a time, and only if Blender may go online or need not."""
+        if not bpy.app.online_access and not package_source(context).offline:
             cls.poll_message_set("Allow Online Access in Blender's preferences (System) first")
         elif setup.is_running() or session.is_active:
             cls.poll_message_set(BUSY if session.is_active else "The set-up is running")
@@ -103,7 +117,7 @@ class _Install(PumpMixin):
 
 
 class NEXTGENFACE_OT_setup_engine(_Install, bpy.types.Operator):
-    """Download the engine's packages (2 GB or more) into a private folder that only this add-on uses"""
+    """Install the engine's packages into a private folder that only this add-on uses; they are downloaded where need be"""
 
     bl_idname = "nextgenface.setup_engine"
     bl_label = "Set Up Engine"
@@ -120,7 +134,8 @@ class NEXTGENFACE_OT_setup_engine(_Install, bpy.types.Operator):
         session.close()
         folder = engine_folder()
         folder.parent.mkdir(parents=True, exist_ok=True)
-        commands = steps(python, folder, environment_python(folder), ROOT / "wheels", wants_fan(context))
+        new, source = being_made(folder), package_source(context)
+        commands = steps(python, new, environment_python(new), ROOT / "wheels", source, wants_fan(context))
         setup.current = EngineSetup(commands, folder, new_log(log_folder()), engine_stamp())
         setup.current.start()
         return True
@@ -132,21 +147,21 @@ class NEXTGENFACE_OT_add_fan(_Install, bpy.types.Operator):
     bl_idname = "nextgenface.add_fan"
     bl_label = "Add FAN"
 
-    def begin(self, _context: bpy.types.Context) -> bool:
+    def begin(self, context: bpy.types.Context) -> bool:
         """Start it; False where there is no private engine to add it to."""
         folder = engine_folder()
         if not (folder / COMPLETE).is_file():
             self.report({"ERROR"}, "The engine is not set up yet. Press Set Up Engine, with FAN switched on.")
             return False
         session.close()
-        commands = fan_steps(environment_python(folder), ROOT / "wheels")
+        commands = fan_steps(environment_python(folder), ROOT / "wheels", package_source(context))
         setup.current = EngineSetup(commands, folder, new_log(log_folder()), adds=True)
         setup.current.start()
         return True
 
 
 class NEXTGENFACE_OT_cancel_setup(bpy.types.Operator):
-    """Stop the download; what was made so far is removed"""
+    """Stop the set-up. What was downloaded whole is kept for the next one"""
 
     bl_idname = "nextgenface.cancel_setup"
     bl_label = "Cancel"

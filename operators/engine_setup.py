@@ -5,20 +5,20 @@ from __future__ import annotations
 
 import collections
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..engine.client import clean_environment, own_group
 
 # In the folder once all went well; what it says is up to the caller.
 COMPLETE = "complete"
-# Names a package index that has PyTorch's CPU builds; tools/setup_engine.py takes it too.
-TORCH_INDEX = "NEXTGENFACE_TORCH_INDEX"
 # What pip said last, for the reason of a failure.
 LINES_KEPT = 8
 # MediaPipe's last version with models has wheels up to this Python.
@@ -40,29 +40,43 @@ def _version(python: str) -> tuple[int, ...]:
         return ()
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where the files of the packages come from.
+
+    Attributes:
+        folder: where they are, or are downloaded to.
+        offline: all of them are there, and nothing is downloaded.
+    """
+
+    folder: Path
+    offline: bool
+
+
+def being_made(folder: Path) -> Path:
+    """Where the environment is made that becomes ``folder`` once it is whole."""
+    return folder.with_name(f"{folder.name}.new")
+
+
 def steps(
-    python: Path, folder: Path, environment: Path, wheels: Path, with_fan: bool = False
+    python: Path, folder: Path, environment: Path, wheels: Path, source: Source, with_fan: bool = False
 ) -> list[tuple[str, list[str]]]:
-    """What is run, each with a title for the panel. ``environment`` is the new environment's interpreter."""
-    pip = _pip(environment)
-    index = os.environ.get(TORCH_INDEX)
-    more = ["--extra-index-url", index] if index else []
+    """What is run, each with a title for the panel. ``environment`` is the interpreter of the new environment ``folder``."""
     return [
         ("Making a private Python", [str(python), "-I", "-m", "venv", "--clear", str(folder)]),
-        ("Installing the engine's packages", [*pip, *more, "-r", str(wheels / "engine.txt")]),
-        ("Installing MediaPipe", [*pip, "--no-deps", "-r", str(wheels / "mediapipe.txt")]),
-        *(fan_steps(environment, wheels) if with_fan else ()),
+        ("Installing the engine's packages", _install(environment, wheels, source)),
+        *(fan_steps(environment, wheels, source) if with_fan else ()),
     ]
 
 
-def fan_steps(environment: Path, wheels: Path) -> list[tuple[str, list[str]]]:
+def fan_steps(environment: Path, wheels: Path, source: Source) -> list[tuple[str, list[str]]]:
     """What adds the landmark detector FAN to an environment that is set up."""
-    return [("Installing FAN", [*_pip(environment), "--no-deps", "-r", str(wheels / "fan.txt")])]
+    return [("Installing FAN", _install(environment, wheels, source, "fan"))]
 
 
-def _pip(environment: Path) -> list[str]:
-    pip = [str(environment), "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
-    return [*pip, "--progress-bar", "off"]
+def _install(environment: Path, wheels: Path, source: Source, *lists: str) -> list[str]:
+    where = ["--offline" if source.offline else "--keep", str(source.folder)]
+    return [str(environment), "-I", str(wheels / "install.py"), *where, *(["--lists", *lists] if lists else [])]
 
 
 class EngineSetup:
@@ -79,14 +93,15 @@ class EngineSetup:
         """Nothing is started yet.
 
         Args:
-            commands: titles and commands, as `steps` gives them.
-            folder: of the environment.
+            commands: titles and commands, as `steps` gives them; they fill `being_made` of ``folder``.
+            folder: where the environment is put once it is whole; what was there stays until then.
             log: where all output goes.
             stamp: what `COMPLETE` in ``folder`` says at the end.
             adds: something is added to an environment that is whole, and that stays whatever happens.
         """
         self.title, self.line, self.message = "", "", ""
         self.number, self.count = 0, len(commands)
+        self.fraction = 0.0
         self.log = log
         self.running = True
         self.ok = False
@@ -100,7 +115,7 @@ class EngineSetup:
         self._thread.start()
 
     def cancel(self) -> None:
-        """End the running step; what was made so far is removed."""
+        """End the running step; what was made so far is removed, and what was downloaded whole is kept."""
         self._cancelled.set()
         process = self._process
         if process is not None and process.poll() is None:
@@ -114,14 +129,15 @@ class EngineSetup:
         try:
             self.ok = all(self._step(number, *step) for number, step in enumerate(self._commands))
             if self.ok and not self._adds:
-                (self._folder / COMPLETE).write_text(self._stamp, encoding="utf-8")
+                (being_made(self._folder) / COMPLETE).write_text(self._stamp, encoding="utf-8")
+                _replace(self._folder, being_made(self._folder))
             if self.ok:
                 self.message = "The engine is set up."
         except OSError as error:
             self.ok, self.message = False, f"The engine could not be set up: {error}."
         finally:
             if not self.ok and not self._adds:
-                shutil.rmtree(self._folder, ignore_errors=True)
+                shutil.rmtree(being_made(self._folder), ignore_errors=True)
             self.running = False
 
     def _step(self, number: int, title: str, command: list[str]) -> bool:
@@ -129,7 +145,7 @@ class EngineSetup:
         if self._cancelled.is_set():
             self.message = "Cancelled."
             return False
-        self.number, self.title = number, title
+        self.number, self.title, self.fraction = number, title, number / self.count
         last: collections.deque[str] = collections.deque(maxlen=LINES_KEPT)
         with self.log.open("a", encoding="utf-8") as log:
             self._process = subprocess.Popen(
@@ -141,12 +157,33 @@ class EngineSetup:
                 _end(self._process)
             for line in self._process.stdout:
                 log.write(line)
-                self.line = line.strip()
+                self._follow(line.strip())
                 last.append(self.line)
         if self._process.wait() == 0:
             return True
         self.message = "Cancelled." if self._cancelled.is_set() else f"{title} failed. {reason_of(last)}".strip()
         return False
+
+    def _follow(self, line: str) -> None:
+        """Take in what a step said; lines such as ``3 of 38: torch`` tell how far it is."""
+        self.line = line
+        if found := re.match(r"(\d+) of (\d+): ", line):
+            self.fraction = (self.number + (int(found[1]) - 1) / int(found[2])) / self.count
+
+
+def _replace(folder: Path, new: Path) -> None:
+    """Put ``new`` in the place of ``folder``; where that fails, the old one is there again."""
+    old = folder.with_name(f"{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    try:
+        new.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def reason_of(lines: Iterable[str]) -> str:
@@ -159,8 +196,10 @@ def reason_of(lines: Iterable[str]) -> str:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End the process and what it started: pip starts more."""
+    """End the process and what it started: the installer starts pip, and that starts more."""
     if sys.platform == "win32":
+        tree = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
+        subprocess.run(tree, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         process.kill()
     else:
         os.killpg(process.pid, signal.SIGTERM)

@@ -9,7 +9,8 @@ import bpy
 
 from ..engine.caches import Cache, caches, readable_size
 from ..engine.logs import default_folder
-from ..properties.places import log_folder
+from ..properties.places import download_folder, log_folder
+from .engine import setup
 from .pump import redraw_panels
 from .session import BUSY, session
 
@@ -27,7 +28,7 @@ class _Sizes:
 
 def all_caches() -> list[Cache]:
     """What this add-on keeps, the shell command's logs too."""
-    return caches([log_folder(), default_folder()])
+    return caches([log_folder(), default_folder()], [download_folder()])
 
 
 def measured() -> list[tuple[Cache, int]]:
@@ -54,8 +55,8 @@ class NEXTGENFACE_OT_clear_cache(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        """Not while the engine may use them."""
-        if session.is_active or session.check.running:
+        """Not while the engine or a set-up may use them."""
+        if session.is_active or session.check.running or setup.is_running():
             cls.poll_message_set(BUSY)
             return False
         return True

@@ -10,7 +10,7 @@ import bpy
 
 from ..engine.caches import readable_size
 from ..engine.model_files import ModelFile, model_files
-from ..operators.engine import setup
+from ..operators.engine import package_source, setup
 from ..operators.preferences_caches import measured
 from ..operators.session import session
 from ..properties.places import ROOT_PACKAGE, engine_folder, engine_python, environment_python, is_outdated, log_folder
@@ -46,7 +46,7 @@ def draw_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     column.operator("nextgenface.setup_engine", icon="IMPORT", text="Set Up Engine")
     if python:
         column.operator("nextgenface.check_engine", icon="CHECKMARK")
-    elif not bpy.app.online_access:
+    elif not bpy.app.online_access and not package_source(context).offline:
         draw_wrapped(layout, context, "Allow Online Access in Preferences > System first.", "INTERNET_OFFLINE")
     own = own_preferences(context)
     if own:
@@ -61,7 +61,7 @@ def draw_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 
 def _draw_setup(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     current = setup.current
-    layout.progress(factor=(current.number + 0.5) / current.count, text=current.title)
+    layout.progress(factor=current.fraction, text=current.title)
     draw_wrapped(layout, context, current.line[:80])
     layout.operator("nextgenface.cancel_setup", icon="X")
 
@@ -89,6 +89,7 @@ def _draw_engine_and_fan(layout: bpy.types.UILayout, context: bpy.types.Context)
     own = own_preferences(context)
     if own is None:
         return
+    layout.prop(own, "packages_folder")
     row = layout.row()
     row.prop(own, "with_fan")
     if engine_python(own.engine_python) == environment_python(engine_folder()):

@@ -14,6 +14,8 @@ import bpy
 ROOT_PACKAGE = __package__.rpartition(".")[0]
 ROOT = Path(__file__).resolve().parents[1]
 ENGINE_PYTHON_VARIABLE = "NEXTGENFACE_ENGINE_PYTHON"
+# Names a folder that has the engine's packages: nothing is downloaded then.
+PACKAGES_VARIABLE = "NEXTGENFACE_PACKAGES"
 ENGINE_LISTS = ("engine.txt", "mediapipe.txt")
 # For properties with paths: that they may begin with "//". Blender before 4.5 has no word for it, and lets all of them.
 RELATIVE = {"options": {"PATH_SUPPORTS_BLEND_RELATIVE"}} if bpy.app.version >= (4, 5, 0) else {}
@@ -31,6 +33,24 @@ def user_folder(name: str) -> Path:
 def engine_folder() -> Path:
     """The private environment that "Set Up Engine" makes."""
     return user_folder("engine")
+
+
+def download_folder() -> Path:
+    """Where "Set Up Engine" keeps what it has downloaded, until all is installed."""
+    return user_folder("packages")
+
+
+def offline_packages(preferred: str) -> Path | None:
+    """The folder with the engine's packages: ``preferred``, else the variable's, else the add-on's own in a full zip."""
+    for name in (preferred, os.environ.get(PACKAGES_VARIABLE, "")):
+        if name:
+            return Path(bpy.path.abspath(name))
+    return ROOT / "wheels" if _carries_packages() else None
+
+
+@functools.cache
+def _carries_packages() -> bool:
+    return any((ROOT / "wheels").glob("*.whl"))
 
 
 @functools.cache

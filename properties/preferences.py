@@ -16,6 +16,12 @@ class EnginePreferences:
         description="A Python that has the engine's packages. Empty: the one that Set Up Engine makes",
         subtype="FILE_PATH",
     )
+    packages_folder: bpy.props.StringProperty(
+        name="Packages Folder",
+        description="A folder that has the engine's packages as files: Set Up Engine then downloads nothing. Empty: the "
+        "files that came with the add-on, if any, else a download",
+        subtype="DIR_PATH",
+    )
     with_fan: bpy.props.BoolProperty(
         name="Set Up FAN Too",
         description="Set Up Engine also installs FAN, which finds 68 points of a face. Its weights are files of their own",
@@ -27,6 +33,12 @@ def chosen_python(context: bpy.types.Context) -> str:
     """The preference, or nothing where the add-on runs without preferences."""
     own = own_preferences(context)
     return own.engine_python if own else ""
+
+
+def chosen_packages(context: bpy.types.Context) -> str:
+    """The folder with packages in the preferences, or nothing."""
+    own = own_preferences(context)
+    return own.packages_folder if own else ""
 
 
 def wants_fan(context: bpy.types.Context) -> bool:

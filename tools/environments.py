@@ -13,7 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import system_libraries
@@ -21,6 +21,8 @@ import system_libraries
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = "nextgenface-setup.txt"
 PYTHON = (3, 11)
+PACKAGES_VARIABLE = "NEXTGENFACE_PACKAGES"
+DOWNLOADS = ROOT / ".venv-downloads"
 # Twice quiet: errors only, without the notes of the build of our own package.
 PIP_OPTIONS = ("--quiet", "--quiet", "--no-input", "--disable-pip-version-check")
 
@@ -73,12 +75,12 @@ def mark_current(folder: Path, recipe: str) -> None:
     (folder / STAMP).write_text(_digest(recipe, folder))
 
 
-def once(folder: Path, part: str, recipe: str, *arguments: str | Path) -> None:
-    """Have pip install ``arguments``, a ``part`` of the environment ``folder``, unless that was done with this recipe."""
+def once(folder: Path, part: str, recipe: str, install: Callable[[], None]) -> None:
+    """Call ``install``, which adds a ``part`` to the environment ``folder``, unless that was done with this recipe."""
     stamp = folder / f"nextgenface-{part}.txt"
     if stamp.is_file() and stamp.read_text() == _digest(recipe, folder):
         return
-    pip_install(folder, *arguments)
+    install()
     stamp.write_text(_digest(recipe, folder))
 
 
@@ -140,6 +142,21 @@ def pip_install(folder: Path, *arguments: str | Path) -> None:
         what = " ".join(str(argument) for argument in arguments)
         raise SetupError(
             f"pip could not install {what}; its own words are above. Check connection and disk, then run this again."
+        )
+
+
+def install_locked(folder: Path, *lists: str) -> None:
+    """Install the locked packages of the ``lists`` in ``wheels/``; raise `SetupError` when that fails.
+
+    They come from the folder that ``NEXTGENFACE_PACKAGES`` names, without network; else they are downloaded, and what
+    was downloaded whole is still there for the next try.
+    """
+    packages = os.environ.get(PACKAGES_VARIABLE)
+    where = ["--offline", packages] if packages else ["--keep", DOWNLOADS]
+    command = [python_in(folder), "-I", ROOT / "wheels" / "install.py", *where, "--lists", *lists]
+    if subprocess.run(command, env=clean_environment(), cwd=ROOT).returncode != 0:
+        raise SetupError(
+            "The packages could not be installed; why is above. Check connection and disk, then run this again."
         )
 
 

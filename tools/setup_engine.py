@@ -8,7 +8,6 @@ The versions come from ``wheels/``. Standard library only.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from pathlib import Path
@@ -18,45 +17,41 @@ from environments import ROOT, SetupError, say
 
 ENGINE = ROOT / ".venv"
 WHEELS = ROOT / "wheels"
-TORCH_INDEX = "NEXTGENFACE_TORCH_INDEX"
 ENGINE_MODULES = ("numpy", "scipy", "cv2", "PIL", "torch", "drjit", "mitsuba", "mediapipe")
 
 
 def engine(with_tests: bool = False, with_fan: bool = False) -> Path:
     """Make the engine's environment (with FAN or with the test packages, which need it, if wanted); its interpreter."""
-    recipe = _recipe("engine.txt", "mediapipe.txt")
+    recipe = _recipe("installer.txt", "engine.txt", "mediapipe.txt")
     if not environments.is_current(ENGINE, recipe):
         say("Setting up the engine in .venv (about 1.7 GB, a few minutes)")
         _fill_engine()
         environments.mark_current(ENGINE, recipe)
     _install_project(ENGINE)
     if with_fan or with_tests:
-        environments.once(ENGINE, "fan", _recipe("fan.txt"), "--no-deps", "-r", WHEELS / "fan.txt")
+        _add("fan")
     if with_tests:
-        tests = WHEELS / "test.txt"
-        environments.once(ENGINE, "tests", _recipe("test.txt"), "-r", tests, "--constraint", WHEELS / "engine.txt")
+        _add("test")
     return environments.python_in(ENGINE)
+
+
+def _add(name: str) -> None:
+    """Install one more list, again only if it has changed."""
+    environments.once(ENGINE, name, _recipe(f"{name}.txt"), lambda: environments.install_locked(ENGINE, name))
 
 
 def _fill_engine() -> None:
     environments.create(ENGINE)
-    say("    PyTorch, Mitsuba, Dr.Jit, OpenCV")
-    environments.pip_install(ENGINE, *_torch_options(), "-r", WHEELS / "engine.txt")
-    say("    MediaPipe")
-    # pip has no such option for a single package, hence the second call.
-    environments.pip_install(ENGINE, "--no-deps", "-r", WHEELS / "mediapipe.txt")
+    environments.install_locked(ENGINE, "installer", "engine", "mediapipe")
     environments.need_imports(ENGINE, ENGINE_MODULES)
-
-
-def _torch_options() -> list[str]:
-    index = os.environ.get(TORCH_INDEX)
-    return ["--extra-index-url", index] if index else []
 
 
 def _install_project(folder: Path) -> None:
     """Install this checkout in place, again only if what pip reads of it has changed."""
     recipe = "".join((ROOT / name).read_text() for name in ("pyproject.toml", "__init__.py"))
-    environments.once(folder, "project", recipe, "--no-deps", "--editable", ROOT)
+    environments.once(
+        folder, "project", recipe, lambda: environments.pip_install(folder, "--no-deps", "--editable", ROOT)
+    )
 
 
 def blender_versions() -> list[str]:
@@ -96,7 +91,7 @@ def blender(series: str) -> Path:
 
 
 def _recipe(*lists: str) -> str:
-    return "\n".join((WHEELS / name).read_text() for name in lists) + os.environ.get(TORCH_INDEX, "")
+    return "\n".join((WHEELS / name).read_text() for name in lists)
 
 
 def main() -> int:

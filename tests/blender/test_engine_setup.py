@@ -7,7 +7,15 @@ import threading
 from pathlib import Path
 
 import pytest
-from nextgenface.operators.engine_setup import COMPLETE, TORCH_INDEX, EngineSetup, find_python, reason_of, steps
+from nextgenface.operators.engine_setup import (
+    COMPLETE,
+    EngineSetup,
+    Source,
+    being_made,
+    find_python,
+    reason_of,
+    steps,
+)
 from nextgenface.properties import places
 
 pytestmark = pytest.mark.blender
@@ -20,7 +28,8 @@ HANG = "import time; print('waiting', flush=True); time.sleep(600)"
 def run(tmp_path, *codes):
     """Start a set-up whose steps run these bits of Python."""
     folder = tmp_path / "engine"
-    commands = [(f"Step {number}", [sys.executable, "-c", code, str(folder)]) for number, code in enumerate(codes)]
+    new = str(being_made(folder))
+    commands = [(f"Step {number}", [sys.executable, "-c", code, new]) for number, code in enumerate(codes)]
     setup = EngineSetup(commands, folder, tmp_path / "setup.log")
     setup.start()
     return setup, folder
@@ -49,12 +58,34 @@ def test_an_engine_of_another_version_is_known(tmp_path, monkeypatch):
     assert not places.is_outdated(Path(sys.executable)), "somebody's own Python is their own affair"
 
 
-def test_an_index_of_smaller_builds_is_used(monkeypatch):
-    monkeypatch.setenv(TORCH_INDEX, "some-index")
+def test_a_folder_of_packages_needs_no_network(tmp_path, monkeypatch):
+    monkeypatch.delenv(places.PACKAGES_VARIABLE, raising=False)
+    assert places.offline_packages("") is None, "a checkout carries no packages"
+    monkeypatch.setenv(places.PACKAGES_VARIABLE, str(tmp_path))
+    assert places.offline_packages("") == tmp_path
+    assert places.offline_packages(str(tmp_path / "mine")) == tmp_path / "mine"
     python = Path(sys.executable)
-    engine, mediapipe = (command for title, command in steps(python, Path("e"), python, Path("w")) if "Inst" in title)
-    assert "some-index" in engine
-    assert "some-index" not in mediapipe
+    for offline, word in ((True, "--offline"), (False, "--keep")):
+        commands = steps(python, Path("e"), python, Path("w"), Source(tmp_path, offline), with_fan=True)
+        assert [command[3:5] for _, command in commands[1:]] == [[word, str(tmp_path)]] * 2
+
+
+def test_the_old_engine_stays_until_the_new_one_is_whole(tmp_path):
+    folder = tmp_path / "engine"
+    folder.mkdir()
+    (folder / "old").touch()
+    for code, old_stays in ((FAIL, True), ("print('done')", False)):
+        setup, _ = run(tmp_path, MAKE, code)
+        setup.join(20)
+        assert setup.ok != old_stays
+        assert (folder / "old").exists() == old_stays
+        assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["engine"]
+
+
+def test_the_bar_follows_the_packages(tmp_path):
+    setup, _ = run(tmp_path, MAKE, "print('2 of 4: torch 2.13.0'); print('Downloading')")
+    setup.join(20)
+    assert setup.fraction == pytest.approx((1 + 1 / 4) / 2)
 
 
 def test_a_step_that_fails_is_told_and_leaves_nothing(tmp_path):
@@ -89,6 +120,21 @@ def test_cancel_ends_the_step_and_leaves_nothing(tmp_path):
     assert not folder.exists()
 
 
+def test_cancel_ends_what_a_step_started_too(tmp_path):
+    """The installer starts pip."""
+    mark = tmp_path / "mark"
+    child = f"import pathlib, time; print('waiting', flush=True); time.sleep(3); pathlib.Path({str(mark)!r}).touch()"
+    setup, _ = run(tmp_path, f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])")
+    ready = threading.Event()
+    while setup.line != "waiting":
+        assert setup.running
+        ready.wait(0.01)
+    setup.cancel()
+    setup.join(20)
+    ready.wait(4)
+    assert not mark.exists()
+
+
 def test_a_python_that_is_not_there_is_told(tmp_path):
     setup = EngineSetup([("Step", [str(tmp_path / "python")])], tmp_path / "engine", tmp_path / "log")
     setup.start()
@@ -97,12 +143,12 @@ def test_a_python_that_is_not_there_is_told(tmp_path):
     assert "could not be set up" in setup.message
 
 
-def test_the_steps_use_the_lists_of_packages():
+def test_the_steps_use_the_installer():
     python, root = Path(sys.executable), Path(__file__).resolve().parents[2]
-    for _, command in steps(python, Path("engine"), python, root / "wheels"):
+    for _, command in steps(python, Path("engine"), python, root / "wheels", Source(Path("packages"), True)):
         assert "-I" in command, "nothing of the person's own Python gets in"
         for argument in command:
-            assert not argument.endswith(".txt") or Path(argument).is_file()
+            assert not argument.endswith(".py") or Path(argument).is_file()
 
 
 def test_a_python_of_another_version_is_not_taken(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import build_extension
+import lockfile
 import nextgenface
 import pytest
 
@@ -57,7 +59,8 @@ def test_the_zip_carries_what_runs_and_nothing_else(archive):
         "__init__.py", "registration.py", "blender_manifest.toml", "LICENSE", "README.md",
         "engine", "operators", "panels", "properties", "configs", "wheels",
     }  # fmt: skip
-    assert {"engine/worker.py", "engine/faces/data/head.npz", "configs/default.ini", "wheels/engine.txt"} <= set(names)
+    assert {"engine/worker.py", "engine/faces/data/head.npz", "configs/default.ini"} <= set(names)
+    assert {"wheels/install.py", "wheels/lockfile.py", "wheels/lock.json", "wheels/engine.txt"} <= set(names)
     assert not [name for name in names if name.endswith((".pyc", ".log", ".blend")) or "/." in name]
     assert archive.stat().st_size < 5_000_000
 
@@ -87,3 +90,21 @@ def test_it_installs_and_works_in_an_empty_user_folder(archive, photo, tmp_path)
     installed = tmp_path / "user" / "extensions" / "user_default" / "nextgenface"
     written = [path for path in installed.rglob("*") if path.is_file() and path.suffix not in (".pyc",)]
     assert len(written) == len([name for name in zipfile.ZipFile(archive).namelist() if not name.endswith("/")])
+
+
+def test_a_full_zip_carries_the_packages_for_the_set_up_and_not_for_blender(tmp_path, monkeypatch):
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    content = b"not really a wheel"
+    wheel = lockfile.Wheel("one", "engine", "one-1.0-py3-none-any.whl", hashlib.sha256(content).hexdigest())
+    (packages / wheel.file).write_bytes(content)
+    monkeypatch.setattr(build_extension, "wheels_for", lambda *_: [wheel])
+    monkeypatch.setattr(build_extension, "download", lambda *_: pytest.fail("it is there already"))
+    full = build_extension.build_full(tmp_path / "dist", "windows-x64", packages)
+    with zipfile.ZipFile(full) as archive:
+        assert archive.read(f"wheels/{wheel.file}") == content
+        manifest = tomllib.loads(archive.read("blender_manifest.toml").decode())
+    assert manifest["platforms"] == ["windows-x64"]
+    assert "wheels" not in manifest, "Blender would share these with all add-ons"
+    light = full.name.replace("-full-windows-x64", "")
+    assert {path.name for path in (tmp_path / "dist").iterdir()} == {light, full.name}, "no half-written file is left"

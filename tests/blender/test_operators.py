@@ -10,6 +10,7 @@ import bpy
 import pytest
 from nextgenface.operators import reconstruct
 from nextgenface.operators.session import Phase, session
+from nextgenface.properties import places
 from nextgenface.properties.settings import chosen_photos, engine_settings
 from snapshots import snapshot
 
@@ -312,3 +313,8 @@ def test_check_engine_reports(add_on):
 def test_setting_up_needs_permission_to_go_online(add_on):
     assert not bpy.app.online_access
     assert not bpy.ops.nextgenface.setup_engine.poll()
+
+
+def test_setting_up_from_a_folder_needs_no_permission(add_on, monkeypatch, tmp_path):
+    monkeypatch.setenv(places.PACKAGES_VARIABLE, str(tmp_path))
+    assert bpy.ops.nextgenface.setup_engine.poll()

@@ -10,7 +10,7 @@ import bpy
 import pytest
 from nextgenface.operators import engine as engine_operators
 from nextgenface.operators import preferences_caches, preferences_folders, preferences_report
-from nextgenface.operators.engine_setup import COMPLETE, EngineSetup, fan_steps, steps
+from nextgenface.operators.engine_setup import COMPLETE, EngineSetup, Source, fan_steps, steps
 from nextgenface.operators.session import session
 from nextgenface.panels import export, preferences
 from nextgenface.properties import places
@@ -70,7 +70,7 @@ def test_the_page_is_drawn_whole(add_on, monkeypatch):
 
     operators, labels = drawn(draw)
     assert {"nextgenface.setup_engine", "nextgenface.check_engine", "nextgenface.copy_report"} <= set(operators)
-    assert operators.count("nextgenface.clear_cache") == 4
+    assert operators.count("nextgenface.clear_cache") == 5
     assert operators.count("wm.url_open") == 5
     assert any("Basel Face Model 2017" in label for label in labels)
     assert any(label.startswith("Logs: ") for label in labels)
@@ -156,12 +156,13 @@ def test_a_report_can_be_made_whatever_is_wrong(add_on, monkeypatch):
 
 def test_the_set_up_takes_fan_too_where_it_is_wanted():
     python = Path(sys.executable)
-    plain = steps(python, Path("engine"), python, ROOT / "wheels")
-    more = steps(python, Path("engine"), python, ROOT / "wheels", with_fan=True)
+    source = Source(Path("packages"), False)
+    plain = steps(python, Path("engine"), python, ROOT / "wheels", source)
+    more = steps(python, Path("engine"), python, ROOT / "wheels", source, with_fan=True)
     assert more[: len(plain)] == plain
     ((title, command),) = more[len(plain) :]
     assert title == "Installing FAN"
-    assert "--no-deps" in command and Path(command[-1]).is_file() and command[-1].endswith("fan.txt")
+    assert command[-2:] == ["--lists", "fan"]
 
 
 @pytest.mark.parametrize(("code", "good"), [("pass", True), ("raise SystemExit(1)", False)])
@@ -182,4 +183,4 @@ def test_fan_is_added_only_to_the_private_engine(add_on, monkeypatch):
     operator = MagicMock()
     assert not engine_operators.NEXTGENFACE_OT_add_fan.begin(operator, bpy.context)
     assert "not set up yet" in operator.report.call_args[0][1]
-    assert fan_steps(Path("python"), ROOT / "wheels")
+    assert fan_steps(Path("python"), ROOT / "wheels", Source(Path("packages"), False))

@@ -13,11 +13,12 @@ from nextgenface.engine.folders import LOCK_NAME, TEMPORARY_PREFIX, OwnedFolder
 def places(tmp_path, monkeypatch):
     monkeypatch.setenv("NEXTGENFACE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    for name in ("cache/models", "temporary", "logs"):
+    for name in ("cache/models", "temporary", "logs", "packages"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "cache" / "models" / "ict-1.npz").write_bytes(bytes(1000))
     (tmp_path / "cache" / "renderers.json").write_bytes(bytes(10))
     (tmp_path / "logs" / "worker-1.log").write_bytes(bytes(200))
+    (tmp_path / "packages" / "one-1.0-py3-none-any.whl").write_bytes(bytes(300))
     (tmp_path / "logs" / "notes.txt").write_bytes(bytes(5))
     dead = tmp_path / "temporary" / f"{TEMPORARY_PREFIX}dead"
     dead.mkdir()
@@ -29,16 +30,17 @@ def places(tmp_path, monkeypatch):
 def test_sizes_and_clearing(places):
     living = OwnedFolder(places / "temporary", TEMPORARY_PREFIX)
     try:
-        found = {cache.name: cache for cache in caches([places / "logs", places / "none"])}
+        found = {cache.name: cache for cache in caches([places / "logs", places / "none"], [places / "packages"])}
         assert {name: cache.size() for name, cache in found.items()} == {
             "logs": 200,
             "models": 1000,
             "renderers.json": 10,
+            "downloads": 300,
             "previews": 50,
         }
         for cache in found.values():
             cache.clear()
-        assert [cache.size() for cache in found.values()] == [0, 0, 0, 0]
+        assert [cache.size() for cache in found.values()] == [0, 0, 0, 0, 0]
         left = sorted(path.relative_to(places).as_posix() for path in places.rglob("*"))
         name = living.path.name
         assert left == [

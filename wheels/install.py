@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Put the locked packages into the environment of the Python that runs this, and nothing else into it. Standard library only.
+
+    python -I wheels/install.py --keep FOLDER       downloads into FOLDER what is not there yet, then installs
+    python -I wheels/install.py --offline FOLDER    installs from FOLDER, without network
+
+Every file is checked against its SHA-256. Each package is downloaded by itself, so that a broken download goes on with
+the package it broke at. Lines like ``3 of 38: torch 2.13.0`` tell how far it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+# An isolated Python does not look beside the script.
+sys.path.insert(0, str(Path(__file__).parent))
+from lockfile import ENGINE_LISTS, LockError, Wheel, requirements, this_platform, wheels_for
+
+# Names a package index that has PyTorch's CPU builds.
+TORCH_INDEX = "NEXTGENFACE_TORCH_INDEX"
+# Where PyTorch's makers put them. Asked only where nothing else has the file that the lock names.
+PUBLIC_TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
+_PIP = (sys.executable, "-I", "-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check")
+_EXACTLY = ("--no-deps", "--require-hashes", "--only-binary=:all:", "--progress-bar", "off")
+
+
+class InstallError(Exception):
+    """It cannot go on; the message says why and what to do."""
+
+
+def install(wheels: Sequence[Wheel], folder: Path, offline: bool) -> None:
+    """Install exactly ``wheels`` with the files in ``folder``; what is not there is downloaded into it.
+
+    Raises:
+        InstallError: a file is missing or wrong, or pip failed.
+    """
+    lacking = [wheel for wheel in wheels if not wheel.is_whole(folder)]
+    if lacking and offline:
+        advice = "Fill it from a full zip of this version."
+        raise InstallError(f"{folder} lacks {_names(lacking)}, or has other files of these names. {advice}")
+    folder.mkdir(parents=True, exist_ok=True)
+    count = len(lacking) + 1
+    # First the locked pip, which then does the rest.
+    for part in ([w for w in wheels if w.list == "installer"], [w for w in wheels if w.list != "installer"]):
+        for wheel in (wheel for wheel in part if wheel in lacking):
+            _say(f"{lacking.index(wheel) + 1} of {count}: {wheel.name} {wheel.version}")
+            download(wheel, folder)
+        if part:
+            _say(f"{count} of {count}: unpacking {_names(part)}")
+            _pip("install", part, "--no-index", "--find-links", str(folder))
+
+
+def download(wheel: Wheel, folder: Path, *options: str) -> None:
+    """Fetch one file into ``folder``, from wherever pip is set up to look, or from PyTorch's makers.
+
+    Raises:
+        InstallError: nobody has the file that the lock names.
+    """
+    own = os.environ.get(TORCH_INDEX)
+    indexes = [own] if own else ["", PUBLIC_TORCH_INDEX]
+    # Only builds that the main index does not take have such a version.
+    choices = [["--extra-index-url", index] if index else [] for index in indexes] if "+" in wheel.version else [[]]
+    for number, choice in enumerate(choices, 1):
+        try:
+            _pip("download", [wheel], "--dest", str(folder), *options, *choice)
+        except InstallError:
+            if number == len(choices):
+                raise
+        else:
+            break
+    if not wheel.is_whole(folder):
+        raise InstallError(f"The index gave another file than {wheel.file}. Try again later, or report it.")
+
+
+def _pip(command: str, wheels: Sequence[Wheel], *options: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="nextgenface-setup-") as scratch:
+        wanted = Path(scratch) / "requirements.txt"
+        wanted.write_text(requirements(wheels), encoding="utf-8")
+        if subprocess.run([*_PIP, command, *_EXACTLY, *options, "-r", str(wanted)]).returncode != 0:
+            raise InstallError(f"pip could not {command} {_names(wheels)}.")
+
+
+def _names(wheels: Sequence[Wheel]) -> str:
+    few = ", ".join(wheel.name for wheel in wheels[:3])
+    return few if len(wheels) <= 3 else f"{few} and {len(wheels) - 3} more packages"
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; 1 where it failed."""
+    parser = argparse.ArgumentParser(description="Install the locked packages into this Python's environment.")
+    parser.add_argument("--lists", nargs="+", default=list(ENGINE_LISTS), help="which lists of wheels/")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--offline", type=Path, metavar="FOLDER", help="a folder with all files; no network")
+    where.add_argument("--keep", type=Path, metavar="FOLDER", help="downloads, removed when all is installed")
+    options = parser.parse_args(arguments)
+    try:
+        wheels = wheels_for(this_platform(), sys.version_info[:2], options.lists)
+        install(wheels, options.offline or options.keep, offline=options.offline is not None)
+    except (InstallError, LockError, OSError) as error:
+        _say(f"ERROR: {error}")
+        return 1
+    if options.keep:
+        shutil.rmtree(options.keep, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
