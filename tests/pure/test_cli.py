@@ -372,7 +372,8 @@ def test_the_help_begins_with_what_most_people_need_and_groups_the_rest():
     assert lines[0] == "usage: nextgenface-reconstruct --input PHOTO ... --output FOLDER [option ...]"
     titles = [line for line in lines if line.startswith("settings: ")]
     assert titles[:3] == ["settings: model:", "settings: landmarks:", "settings: sizes:"]
-    assert lines.index(titles[0]) < 32
+    # A help that fills more than a page before it comes to the settings is not read.
+    assert lines.index(titles[0]) < 36
     assert "(512, 128 to 2048)" in "\n".join(lines)
 
 
