@@ -10,6 +10,7 @@ from ..properties.results import set_role
 from .head_data import HeadData
 
 FACE_UV = "Face"
+SUBDIVISION, FULLNESS = "Subdivision", "Fullness"
 
 
 def build_mesh_object(
@@ -59,9 +60,41 @@ def parent_to(part: bpy.types.Object, head: bpy.types.Object) -> None:
 
 
 def add_subdivision(instance: bpy.types.Object) -> None:
-    """Round the silhouette in renders only: the view stays as quick as it was."""
-    modifier = instance.modifiers.new("Subdivision", "SUBSURF")
+    """Round the silhouette in renders only: the view stays as quick as it was.
+
+    Catmull and Clark's subdivision draws a vertex by two thirds of the way to the mean of its neighbours, to first order and
+    for four of them, so that a head would render smaller than it was fitted. It goes as far away from that mean before.
+    """
+    fullness = instance.modifiers.new(FULLNESS, "SMOOTH")
+    # The modifier takes the middles of the edges for the neighbours.
+    fullness.factor, fullness.iterations = -2.0 * 2.0 / 3.0, 1
+    fullness.vertex_group = _inner_vertices(instance).name
+    modifier = instance.modifiers.new(SUBDIVISION, "SUBSURF")
     modifier.levels, modifier.render_levels = 1, 2
-    modifier.show_viewport, modifier.show_render = False, True
     # The maps' layout is smoothed like the surface, so that texels stay where they were fitted; its seams stay.
     modifier.uv_smooth = "PRESERVE_BOUNDARIES"
+    for added in (fullness, modifier):
+        added.show_viewport, added.show_render = False, True
+    _follow(instance, f'modifiers["{FULLNESS}"].show_render', f'modifiers["{SUBDIVISION}"].show_render')
+
+
+def _inner_vertices(instance: bpy.types.Object) -> bpy.types.VertexGroup:
+    """The group of all vertices but those of open borders, which would fray."""
+    mesh = instance.data
+    edges = np.empty(len(mesh.loops), np.int32)
+    mesh.loops.foreach_get("edge_index", edges)
+    ends = np.empty(2 * len(mesh.edges), np.int32)
+    mesh.edges.foreach_get("vertices", ends)
+    border = ends.reshape(-1, 2)[np.bincount(edges, minlength=len(mesh.edges)) < 2]
+    group = instance.vertex_groups.new(name=FULLNESS)
+    group.add(np.setdiff1d(np.arange(len(mesh.vertices)), border).tolist(), 1.0, "REPLACE")
+    return group
+
+
+def _follow(instance: bpy.types.Object, path: str, leader: str) -> None:
+    """Let the property at ``path`` of ``instance`` have the value of the one at ``leader``."""
+    driver = instance.driver_add(path).driver
+    # A sum of one variable needs no Python expression, so it works where scripts in files are switched off.
+    driver.type = "SUM"
+    target = driver.variables.new().targets[0]
+    target.id, target.data_path = instance, leader

@@ -73,7 +73,8 @@ def test_teeth_and_eyes_can_be_left_out(scene, tmp_path):
 
 def test_the_head_is_subdivided_in_renders_only(built):
     for name in (built.head, built.teeth, built.tongue):
-        (modifier,) = bpy.data.objects[name].modifiers
+        fullness, modifier = bpy.data.objects[name].modifiers
+        assert (fullness.type, fullness.show_viewport, fullness.show_render) == ("SMOOTH", False, True)
         assert (modifier.type, modifier.show_viewport, modifier.show_render) == ("SUBSURF", False, True)
         assert modifier.uv_smooth == "PRESERVE_BOUNDARIES"
     assert not bpy.data.objects[built.eyes].modifiers
