@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import drjit as dr
 import torch
 
 
@@ -16,4 +15,7 @@ def make_repeatable() -> None:
 
 def threads() -> dict[str, int]:
     """How many threads PyTorch and Dr.Jit work with in this process: with other numbers, the last digits are others."""
+    # Dr.Jit loads an LLVM of its own choice as soon as it is imported: `activate` must come first.
+    import drjit as dr
+
     return {"torch": torch.get_num_threads(), "drjit": int(dr.thread_count())}
