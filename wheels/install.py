@@ -25,8 +25,6 @@ from lockfile import ENGINE_LISTS, LockError, Wheel, requirements, this_platform
 
 # Names a package index that has PyTorch's CPU builds.
 TORCH_INDEX = "NEXTGENFACE_TORCH_INDEX"
-# Where PyTorch's makers put them. Asked only where nothing else has the file that the lock names.
-PUBLIC_TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 _PIP = (sys.executable, "-I", "-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check")
 _EXACTLY = ("--no-deps", "--require-hashes", "--only-binary=:all:", "--progress-bar", "off")
 
@@ -58,23 +56,21 @@ def install(wheels: Sequence[Wheel], folder: Path, offline: bool) -> None:
 
 
 def download(wheel: Wheel, folder: Path, *options: str) -> None:
-    """Fetch one file into ``folder``, from wherever pip is set up to look, or from PyTorch's makers.
+    """Fetch one file into ``folder``, from wherever pip is set up to look, and from the index that `TORCH_INDEX` names.
 
     Raises:
         InstallError: nobody has the file that the lock names.
     """
-    own = os.environ.get(TORCH_INDEX)
-    indexes = [own] if own else ["", PUBLIC_TORCH_INDEX]
     # Only builds that the main index does not take have such a version.
-    choices = [["--extra-index-url", index] if index else [] for index in indexes] if "+" in wheel.version else [[]]
-    for number, choice in enumerate(choices, 1):
-        try:
-            _pip("download", [wheel], "--dest", str(folder), *options, *choice)
-        except InstallError:
-            if number == len(choices):
-                raise
-        else:
-            break
+    is_apart = "+" in wheel.version
+    own = os.environ.get(TORCH_INDEX) if is_apart else None
+    try:
+        _pip("download", [wheel], "--dest", str(folder), *options, *(["--extra-index-url", own] if own else []))
+    except InstallError as error:
+        if not is_apart:
+            raise
+        advice = f"Set {TORCH_INDEX} to the index for processors that {wheel.name}'s installation guide names, or use a full zip."
+        raise InstallError(f"{error} {advice}") from error
     if not wheel.is_whole(folder):
         raise InstallError(f"The index gave another file than {wheel.file}. Try again later, or report it.")
 

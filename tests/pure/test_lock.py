@@ -172,13 +172,13 @@ def test_nothing_is_downloaded_offline(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("own", ["", "some-index"])
-def test_pytorch_is_looked_for_where_its_makers_have_it(tmp_path, monkeypatch, own):
+def test_pytorch_s_own_index_is_asked_where_it_is_named_and_asked_for_where_not(tmp_path, monkeypatch, own):
     monkeypatch.setenv(install.TORCH_INDEX, own)
     calls = calls_of_pip(monkeypatch, code=1)
-    with pytest.raises(install.InstallError):
+    with pytest.raises(install.InstallError, match=f"Set {install.TORCH_INDEX} to the index .* or use a full zip"):
         install.download(Wheel("torch", "engine", "torch-1.0+cpu-py3-none-any.whl", "0" * 64), tmp_path)
     indexes = [call[call.index("--extra-index-url") + 1] if "--extra-index-url" in call else "" for call in calls]
-    assert indexes == ([own] if own else ["", install.PUBLIC_TORCH_INDEX])
+    assert indexes == [own]
     assert all("--require-hashes" in call and "--no-deps" in call for call in calls)
 
 
