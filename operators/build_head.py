@@ -11,6 +11,9 @@ from .head_data import HeadData
 
 FACE_UV = "Face"
 SUBDIVISION, FULLNESS = "Subdivision", "Fullness"
+# Height of a vertex over the mean of its neighbours, as a share of the edges' length, from which fullness fades; and the
+# number of weights that it fades by.
+ROUGH, WEIGHTS = 0.03, 8
 
 
 def build_mesh_object(
@@ -68,33 +71,39 @@ def add_subdivision(instance: bpy.types.Object) -> None:
     fullness = instance.modifiers.new(FULLNESS, "SMOOTH")
     # The modifier takes the middles of the edges for the neighbours.
     fullness.factor, fullness.iterations = -2.0 * 2.0 / 3.0, 1
-    fullness.vertex_group = _inner_vertices(instance).name
+    fullness.vertex_group = _smooth_vertices(instance).name
     modifier = instance.modifiers.new(SUBDIVISION, "SUBSURF")
     modifier.levels, modifier.render_levels = 1, 2
     # The maps' layout is smoothed like the surface, so that texels stay where they were fitted; its seams stay.
     modifier.uv_smooth = "PRESERVE_BOUNDARIES"
     for added in (fullness, modifier):
         added.show_viewport, added.show_render = False, True
-    _follow(instance, f'modifiers["{FULLNESS}"].show_render', f'modifiers["{SUBDIVISION}"].show_render')
 
 
-def _inner_vertices(instance: bpy.types.Object) -> bpy.types.VertexGroup:
-    """The group of all vertices but those of open borders, which would fray."""
+def _smooth_vertices(instance: bpy.types.Object) -> bpy.types.VertexGroup:
+    """The group of all vertices for which that first order is enough: not those of open borders, and the less, the more a
+    vertex stands out from its neighbours, as at lids, lips and nostrils.
+    """
     mesh = instance.data
-    edges = np.empty(len(mesh.loops), np.int32)
-    mesh.loops.foreach_get("edge_index", edges)
-    ends = np.empty(2 * len(mesh.edges), np.int32)
-    mesh.edges.foreach_get("vertices", ends)
-    border = ends.reshape(-1, 2)[np.bincount(edges, minlength=len(mesh.edges)) < 2]
+    count = len(mesh.vertices)
+    points, normals = (_read(mesh.vertices, name, np.float32, 3).reshape(-1, 3) for name in ("co", "normal"))
+    ends = _read(mesh.edges, "vertices", np.int32, 2).reshape(-1, 2)
+    uses = np.bincount(_read(mesh.loops, "edge_index", np.int32, 1), minlength=len(ends))
+    one, other = np.concatenate([ends, ends[:, ::-1]]).T
+    away = points[other] - points[one]
+    number = np.maximum(np.bincount(one, minlength=count), 1)
+    height = np.bincount(one, (away * normals[one]).sum(1), count) / number
+    length = np.bincount(one, np.linalg.norm(away, axis=1), count) / number
+    weight = np.clip(2.0 - np.abs(height) / np.maximum(ROUGH * length, 1e-12), 0.0, 1.0)
+    weight[ends[uses < 2]] = 0.0
     group = instance.vertex_groups.new(name=FULLNESS)
-    group.add(np.setdiff1d(np.arange(len(mesh.vertices)), border).tolist(), 1.0, "REPLACE")
+    steps = np.round(WEIGHTS * weight).astype(int)
+    for step in range(1, WEIGHTS + 1):
+        group.add(np.flatnonzero(steps == step).tolist(), step / WEIGHTS, "REPLACE")
     return group
 
 
-def _follow(instance: bpy.types.Object, path: str, leader: str) -> None:
-    """Let the property at ``path`` of ``instance`` have the value of the one at ``leader``."""
-    driver = instance.driver_add(path).driver
-    # A sum of one variable needs no Python expression, so it works where scripts in files are switched off.
-    driver.type = "SUM"
-    target = driver.variables.new().targets[0]
-    target.id, target.data_path = instance, leader
+def _read(items: bpy.types.bpy_prop_collection, name: str, kind: type, width: int) -> np.ndarray:
+    values = np.empty(width * len(items), kind)
+    items.foreach_get(name, values)
+    return values

@@ -10,7 +10,7 @@ from nextgenface.operators.head_data import HeadData
 from small_result import make_result
 
 
-def _dome(rows=12, columns=14):
+def _dome(rows=48, columns=56):
     """A bulge of quads with an open border and one corner cut off by a triangle, 20 cm wide."""
     v, u = np.meshgrid(np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
     points = np.stack([0.1 * u, 0.08 * np.cos(1.3 * u) * np.cos(1.2 * v), 0.1 * v], -1).reshape(-1, 3)
@@ -42,21 +42,22 @@ def _rounded(data, scene, is_full):
 def test_a_rounded_head_is_where_it_was_fitted(scene):
     data = _dome()
     thin, full = (np.linalg.norm(_rounded(data, scene, on) - data.vertices, axis=1) for on in (False, True))
-    assert np.median(thin) > 1e-4
-    assert np.median(full) < 0.15 * np.median(thin)
+    assert np.median(thin) > 2e-5
+    assert np.median(full) < 0.3 * np.median(thin)
     # Open borders do not fray: the corners of the neck and the like go no farther than they went.
     assert full.max() < 1.05 * thin.max()
 
 
-def test_both_go_together(scene, tmp_path):
-    built = build_result(scene, make_result(tmp_path / "result"), BuildOptions())
-    head = bpy.data.objects[built.head]
-    for shown in (False, True):
-        head.modifiers[SUBDIVISION].show_render = shown
-        head.update_tag()
-        bpy.context.view_layer.update()
-        found = head.evaluated_get(bpy.context.evaluated_depsgraph_get())
-        assert found.modifiers[FULLNESS].show_render == shown
+def test_what_stands_out_stays_as_it_is(scene):
+    """First order is not enough at lids and nostrils: there a vertex would be thrown out."""
+    data = _dome()
+    spike = len(data.vertices) // 2 + 3
+    data.vertices[spike, 1] += 0.01
+    instance = build_mesh_object("Dome", data, scene.collection, bpy.data.materials.new("Skin"))
+    add_subdivision(instance)
+    weights = [sum(group.weight for group in vertex.groups) for vertex in instance.data.vertices]
+    assert weights[spike] == 0.0
+    assert np.median(weights) > 0.5
 
 
 def test_without_subdivision_there_is_neither(scene, tmp_path):
