@@ -11,7 +11,7 @@ from .model import FaceModel
 # MediaPipe's points on both wings, below both nostrils and at the columella's foot (its mesh's numbering).
 POINTS = (64, 98, 2, 327, 294)
 # Millimetres from the nearest of them: all of it is meant up to here, none from there.
-INNER, OUTER = 9.0, 15.0
+INNER, OUTER = 4.0, 6.5
 
 
 def nostril_mask(model: FaceModel) -> NDArray[np.float32]:
