@@ -18,13 +18,12 @@ from .command_run import (
     CANCELLED,
     EXIT_CODES,
     FAILED,
-    OK,
     WRONG_USE,
     Interrupts,
     Workers,
     check_engine,
+    exit_code,
     fit_people,
-    sum_up,
 )
 from .console import Console
 from .errors import Cancelled, EngineError, SettingsError
@@ -120,11 +119,7 @@ def _reconstruct(
             _write_targets(options.target, people, ends, console)
         if builder is not None:
             _build_all(builder, options.blend, people, ends, interrupts, console)
-    if any(isinstance(end, JobCancelled) for end in ends):
-        return CANCELLED
-    if len(people) > 1:
-        sum_up(people, ends, console)
-    return OK if all(isinstance(end, Done) for end in ends) else FAILED
+    return exit_code(people, ends, console)
 
 
 def _build_all(

@@ -112,6 +112,15 @@ def follow(worker: WorkerProcess, job: str, interrupts: Interrupts, console: Con
             return message
 
 
+def exit_code(people: Sequence[Person], ends: Sequence[Message], console: Console) -> int:
+    """The code for how all ``people`` ended; of several, a summary is told unless it was cancelled."""
+    if any(isinstance(end, JobCancelled) for end in ends):
+        return CANCELLED
+    if len(people) > 1:
+        sum_up(people, ends, console)
+    return OK if all(isinstance(end, Done) for end in ends) else FAILED
+
+
 def sum_up(people: Sequence[Person], ends: Sequence[Message], console: Console) -> None:
     """Say how many there are, and again what was wrong with the others."""
     failures = [(p, end) for p, end in zip(people, ends, strict=True) if isinstance(end, Failed)]

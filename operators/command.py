@@ -13,15 +13,13 @@ from typing import Any
 import bpy
 
 from ..engine.command_run import (
-    CANCELLED,
     FAILED,
-    OK,
     WRONG_USE,
     Interrupts,
     Workers,
     check_engine,
+    exit_code,
     fit_people,
-    sum_up,
 )
 from ..engine.console import Console
 from ..engine.errors import EngineError, OutputError, SettingsError
@@ -89,11 +87,7 @@ def _run(command: Command, python: Path, console: Console) -> int:
             if isinstance(end, JobCancelled):
                 break
     _report(command, ends, built)
-    if any(isinstance(end, JobCancelled) for end in ends):
-        return CANCELLED
-    if len(people) > 1:
-        sum_up(people, ends, console)
-    return OK if all(isinstance(end, Done) for end in ends) else FAILED
+    return exit_code(people, ends, console)
 
 
 def _build(

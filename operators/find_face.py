@@ -72,16 +72,6 @@ class NEXTGENFACE_OT_find_face(PumpMixin, bpy.types.Operator):
             return True
         return False
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Start, and return at the end."""
-        if not self.begin(context):
-            return {"CANCELLED"}
-        end = None
-        while end is None:
-            session.wait(0.1)
-            end = self.tick(context)
-        return end
-
     def begin(self, context: bpy.types.Context) -> bool:
         """Start the search; False where that is not possible."""
         self.scene, self.faceless = context.scene.name, []

@@ -35,6 +35,16 @@ class PumpMixin:
             return self.execute(context)
         return self._start_pump(context) if self.begin(context) else {"CANCELLED"}
 
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Start, and return at the end."""
+        if not self.begin(context):
+            return {"CANCELLED"}
+        end = None
+        while end is None:
+            session.wait(SECONDS_BETWEEN_TICKS)
+            end = self.tick(context)
+        return end
+
     def _start_pump(self, context: bpy.types.Context) -> set[str]:
         manager = context.window_manager
         self.timer = manager.event_timer_add(SECONDS_BETWEEN_TICKS, window=context.window)

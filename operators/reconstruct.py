@@ -126,16 +126,6 @@ class JobMixin(PumpMixin):
     def after_build(self, built: Built) -> None:
         """What is to be done beside building."""
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Start, and return at the end."""
-        if not self.begin(context):
-            return {"CANCELLED"}
-        end = None
-        while end is None:
-            session.wait(0.1)
-            end = self.tick(context)
-        return end
-
     def begin(self, context: bpy.types.Context) -> bool:
         """Start the job; False where that is not possible."""
         self.waiting = self.people(context)

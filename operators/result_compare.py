@@ -7,12 +7,11 @@ from typing import ClassVar
 
 import bpy
 
-from ..engine.errors import EngineError
 from .build_scene import read_result
 from .compare_pictures import cut_out, difference, over
 from .people import chosen_person, result_path
 from .picture_files import FloatImage, read_picture, refresh, scratch_file, show_picture, write_picture
-from .result_needs import GONE, need_person, need_result
+from .result_needs import GONE, PersonMixin, need_result
 
 IMAGE_NAME = "NextGenFace Compare"
 VIEWS = [
@@ -40,14 +39,13 @@ def compared(person: bpy.types.Collection, view: str) -> FloatImage:
     return over(render, original) if view == "RENDER" else difference(render, original)
 
 
-class NEXTGENFACE_OT_compare(bpy.types.Operator):
+class NEXTGENFACE_OT_compare(PersonMixin, bpy.types.Operator):
     """Show photo, render or their difference in an Image Editor. Press again to go on to the next one"""
 
     bl_idname = "nextgenface.compare"
     bl_label = "Compare"
     bl_options: ClassVar[set[str]] = {"INTERNAL"}
 
-    person: bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"})
     view: bpy.props.EnumProperty(
         name="View",
         description="What is shown",
@@ -69,16 +67,11 @@ class NEXTGENFACE_OT_compare(bpy.types.Operator):
         """The button's tooltip: that of its view."""
         return next((text for name, _, text in VIEWS if name == properties.view), cls.__doc__ or "")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def change(self, context: bpy.types.Context, person: bpy.types.Collection) -> set[str]:
         """Make the picture and show it."""
         global shown
         view = self.view if self.view != "NEXT" else next_view()
-        try:
-            picture = compared(need_person(context, self.person), view)
-        except EngineError as error:
-            self.report({"ERROR"}, f"{error.message} {error.remedy}")
-            return {"CANCELLED"}
-        write_picture(scratch_file(IMAGE_NAME), picture)
+        write_picture(scratch_file(IMAGE_NAME), compared(person, view))
         show_picture(context, refresh(IMAGE_NAME))
         shown = view
         return {"FINISHED"}

@@ -9,8 +9,29 @@ import bpy
 
 from ..engine.errors import EngineError
 from .people import chosen_person, person_by_name, result_path
+from .pump import redraw_panels
 
 GONE = "The folder with the result is gone"
+
+
+class PersonMixin:
+    """For operators that change one person of the file: they give `change`."""
+
+    person: bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"})
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Change the person, or report why that is not possible."""
+        try:
+            end = self.change(context, need_person(context, self.person))
+        except EngineError as error:
+            self.report({"ERROR"}, f"{error.message} {error.remedy}".strip())
+            return {"CANCELLED"}
+        redraw_panels(context)
+        return end
+
+    def change(self, context: bpy.types.Context, person: bpy.types.Collection) -> set[str]:
+        """What the operator does. Raises EngineError with the reason if it cannot."""
+        raise NotImplementedError
 
 
 def need_person(context: bpy.types.Context, name: str) -> bpy.types.Collection:

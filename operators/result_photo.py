@@ -7,12 +7,10 @@ from typing import ClassVar
 
 import bpy
 
-from ..engine.errors import EngineError
 from .build_camera import set_render_size
 from .build_shape_keys import photo_key_name
 from .people import part_of, people
-from .pump import redraw_panels
-from .result_needs import need_person
+from .result_needs import PersonMixin
 
 
 def use_photo(scene: bpy.types.Scene, person: bpy.types.Collection, number: int) -> None:
@@ -47,49 +45,34 @@ def _set_expression(person: bpy.types.Collection, number: int) -> None:
             key.value = 1.0 if other == number else 0.0
 
 
-class NEXTGENFACE_OT_use_photo(bpy.types.Operator):
+class NEXTGENFACE_OT_use_photo(PersonMixin, bpy.types.Operator):
     """Look through this photo's camera, in its light and with its expression, and render in its size"""
 
     bl_idname = "nextgenface.use_photo"
     bl_label = "Use This Photo"
     bl_options: ClassVar[set[str]] = {"UNDO", "INTERNAL"}
 
-    person: bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"})
     index: bpy.props.IntProperty(name="Photo", description="Number of the photo, from 0", min=0, options={"SKIP_SAVE"})
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def change(self, context: bpy.types.Context, person: bpy.types.Collection) -> set[str]:
         """Switch the scene."""
-        try:
-            person = need_person(context, self.person)
-        except EngineError as error:
-            self.report({"ERROR"}, f"{error.message} {error.remedy}")
-            return {"CANCELLED"}
         if self.index >= len(person.nextgenface.photos):
             self.report({"ERROR"}, f"{person.name} has no photo {self.index + 1}.")
             return {"CANCELLED"}
         use_photo(context.scene, person, self.index)
-        redraw_panels(context)
         return {"FINISHED"}
 
 
-class NEXTGENFACE_OT_show_person(bpy.types.Operator):
+class NEXTGENFACE_OT_show_person(PersonMixin, bpy.types.Operator):
     """Show this head, with its camera and light, and hide the others: all stand at the same place"""
 
     bl_idname = "nextgenface.show_person"
     bl_label = "Show This Head"
     bl_options: ClassVar[set[str]] = {"UNDO", "INTERNAL"}
 
-    person: bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"})
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def change(self, context: bpy.types.Context, person: bpy.types.Collection) -> set[str]:
         """Hide, show, select."""
-        try:
-            person = need_person(context, self.person)
-        except EngineError as error:
-            self.report({"ERROR"}, f"{error.message} {error.remedy}")
-            return {"CANCELLED"}
         show_person(context, person)
-        redraw_panels(context)
         return {"FINISHED"}
 
 

@@ -14,9 +14,8 @@ from ..properties.results import uid_of
 from .build_scene import Built, build_result
 from .build_transaction import KINDS
 from .people import chosen_person, result_path
-from .pump import redraw_panels
 from .reconstruct import REPORT_IT, build_options, hide, summary_of
-from .result_needs import GONE, need_person, need_result
+from .result_needs import GONE, PersonMixin, need_result
 from .result_remove import remove_person
 
 
@@ -46,14 +45,13 @@ def take_place(old: bpy.types.Collection, new: bpy.types.Collection) -> None:
     new.name = name
 
 
-class NEXTGENFACE_OT_rebuild(bpy.types.Operator):
+class NEXTGENFACE_OT_rebuild(PersonMixin, bpy.types.Operator):
     """Build this head again from the result's folder, with what is chosen under Settings now"""
 
     bl_idname = "nextgenface.rebuild"
     bl_label = "Rebuild"
     bl_options: ClassVar[set[str]] = {"UNDO", "INTERNAL"}
 
-    person: bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"})
     replace: bpy.props.BoolProperty(
         name="Replace",
         description="Remove the head that is there now. Changes that were made to it are lost",
@@ -81,14 +79,12 @@ class NEXTGENFACE_OT_rebuild(bpy.types.Operator):
             return True
         return False
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def change(self, context: bpy.types.Context, person: bpy.types.Collection) -> set[str]:
         """Build, then remove or hide the other one."""
         try:
-            person = need_person(context, self.person)
             built, again = build_again(context.scene, person)
-        except EngineError as error:
-            self.report({"ERROR"}, f"{error.message} {error.remedy}")
-            return {"CANCELLED"}
+        except EngineError:
+            raise
         except Exception as error:
             traceback.print_exc()
             self.report({"ERROR"}, f"The head could not be built ({type(error).__name__}). {REPORT_IT}")
@@ -98,7 +94,6 @@ class NEXTGENFACE_OT_rebuild(bpy.types.Operator):
         else:
             hide(person.name)
         self.report({"INFO"}, f"{again.name}: {summary_of(built)}, built in {built.seconds:.1f} s")
-        redraw_panels(context)
         return {"FINISHED"}
 
 

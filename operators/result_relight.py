@@ -14,7 +14,7 @@ from .build_images import LINEAR, ImageStore
 from .build_transaction import Transaction
 from .build_world import picture_world
 from .people import chosen_person, part_of
-from .result_needs import need_person
+from .result_needs import PersonMixin
 
 
 def relight(scene: bpy.types.Scene, picture: Path, pack: bool) -> bpy.types.World:
@@ -57,14 +57,12 @@ class NEXTGENFACE_OT_relight(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class NEXTGENFACE_OT_photo_light(bpy.types.Operator):
+class NEXTGENFACE_OT_photo_light(PersonMixin, bpy.types.Operator):
     """Go back to the light that the photo was taken in"""
 
     bl_idname = "nextgenface.photo_light"
     bl_label = "Back to the Photo's Light"
     bl_options: ClassVar[set[str]] = {"UNDO", "INTERNAL"}
-
-    person: bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"})
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -75,13 +73,8 @@ class NEXTGENFACE_OT_photo_light(bpy.types.Operator):
         cls.poll_message_set("The photo's light was not built. Turn Light on and rebuild")
         return False
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def change(self, context: bpy.types.Context, person: bpy.types.Collection) -> set[str]:
         """Choose its world, turned back and at full strength."""
-        try:
-            person = need_person(context, self.person)
-        except EngineError as error:
-            self.report({"ERROR"}, f"{error.message} {error.remedy}")
-            return {"CANCELLED"}
         world = part_of(person, f"light {person.nextgenface.photo}")
         if world is None:
             return {"CANCELLED"}

@@ -7,10 +7,8 @@ from typing import ClassVar
 
 import bpy
 
-from ..engine.errors import EngineError
 from .people import blocks_of
-from .pump import redraw_panels
-from .result_needs import need_person
+from .result_needs import PersonMixin
 
 # In this order: a mesh uses materials, which use images.
 _DATA = (bpy.types.Mesh, bpy.types.Camera, bpy.types.World, bpy.types.Material, bpy.types.Image)
@@ -54,14 +52,12 @@ def _keep_foreign(person: bpy.types.Collection, own: set[bpy.types.Object]) -> N
         item.matrix_world = place
 
 
-class NEXTGENFACE_OT_remove_person(bpy.types.Operator):
+class NEXTGENFACE_OT_remove_person(PersonMixin, bpy.types.Operator):
     """Remove this head with its cameras, lights, materials and images from the file. The result's folder stays"""
 
     bl_idname = "nextgenface.remove_person"
     bl_label = "Remove"
     bl_options: ClassVar[set[str]] = {"UNDO", "INTERNAL"}
-
-    person: bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"})
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -71,17 +67,11 @@ class NEXTGENFACE_OT_remove_person(bpy.types.Operator):
         cls.poll_message_set("Go to Object Mode first")
         return False
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def change(self, context: bpy.types.Context, person: bpy.types.Collection) -> set[str]:
         """Remove it."""
-        try:
-            person = need_person(context, self.person)
-        except EngineError as error:
-            self.report({"ERROR"}, f"{error.message} {error.remedy}")
-            return {"CANCELLED"}
         name = person.name
         remove_person(person)
         self.report({"INFO"}, f"{name} was removed")
-        redraw_panels(context)
         return {"FINISHED"}
 
 

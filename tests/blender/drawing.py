@@ -50,7 +50,7 @@ class Layout:
 
     def operator_menu_enum(self, name, prop, text=None, icon="NONE"):
         kind = operator_class(name)
-        assert prop in kind.__annotations__
+        assert prop in _properties(kind)
         self._note(text, icon)
         return Properties(kind)
 
@@ -62,7 +62,12 @@ class Properties:
         object.__setattr__(self, "kind", kind)
 
     def __setattr__(self, name, value):
-        assert name in self.kind.__annotations__, name
+        assert name in _properties(self.kind), name
+
+
+def _properties(kind):
+    """The names of an operator's properties, its mixins' too."""
+    return {name for base in kind.__mro__ for name in vars(base).get("__annotations__", {})}
 
 
 def operator_class(name):

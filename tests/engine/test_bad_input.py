@@ -26,7 +26,7 @@ pytestmark = [
 pytest.importorskip("mediapipe")
 cv2 = pytest.importorskip("cv2")
 
-from nextgenface.engine.cli import CANCELLED, FAILED, OK  # noqa: E402
+from nextgenface.engine.command_run import CANCELLED, FAILED, OK  # noqa: E402
 from nextgenface.engine.progress import STAGE_NAMES, STAGE_SHARES  # noqa: E402
 from nextgenface.engine.results.checkpoints import checkpoint_name, read_checkpoint  # noqa: E402
 

@@ -11,7 +11,8 @@ pytestmark = [pytest.mark.engine, pytest.mark.slow]
 pytest.importorskip("mediapipe")
 cv2 = pytest.importorskip("cv2")
 
-from nextgenface.engine.cli import FAILED, main  # noqa: E402
+from nextgenface.engine.cli import main  # noqa: E402
+from nextgenface.engine.command_run import FAILED  # noqa: E402
 
 # As little as every stage can do.
 LEAST = {

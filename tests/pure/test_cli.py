@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from nextgenface.engine import blend, cli
 from nextgenface.engine.blend import BlendBuilder, find_builder
-from nextgenface.engine.cli import CANCELLED, FAILED, OK, WRONG_USE, main, settings_of
+from nextgenface.engine.cli import main, settings_of
+from nextgenface.engine.command_run import CANCELLED, FAILED, OK, WRONG_USE
 from nextgenface.engine.console import Console, progress_text
 from nextgenface.engine.errors import Cancelled, OutputError
 from nextgenface.engine.protocol import Progress

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from nextgenface.engine import stages
-from nextgenface.engine.cli import OK, WRONG_USE, main
+from nextgenface.engine.cli import main
+from nextgenface.engine.command_run import OK, WRONG_USE
 from nextgenface.engine.errors import SettingsError
 from nextgenface.engine.protocol import Failed, Warned
 from nextgenface.engine.stages import Source, Stages
