@@ -18,6 +18,7 @@ PRESET = os.environ.get("NEXTGENFACE_WINDOW_PRESET", "draft")
 PATIENCE = float(os.environ.get("NEXTGENFACE_WINDOW_SECONDS", "30"))
 # Milliseconds that nothing may take while a job runs.
 BAR = 50.0
+BUILD_BAR = 2000.0
 
 pytestmark = MARKS
 
@@ -98,7 +99,7 @@ def is_alive(process):
 def test_blender_is_never_held_up_for_long(report):
     """Not among what is always run: times depend on what else the machine does."""
     times = {name: times["worst"] for name, times in report["hold-ups"].items()}
-    # These come once, with the press and at the end: starting the engine's process, and building.
-    assert times.pop("press") < 4.0 * BAR and times.pop("build") < 40.0 * BAR
+    # Building comes once, at the end, and is announced.
+    assert times.pop("build") < BUILD_BAR
     slow = {name: worst for name, worst in times.items() if worst > BAR}
     assert not slow, slow
