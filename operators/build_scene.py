@@ -154,8 +154,8 @@ def _build_part(
     instance = build_mesh_object(f"{job.label} {title}", data, job.collection, material, title.lower())
     if job.options.shape_keys:
         add_shape_keys(instance, data, job.result.photos, job.names, only_moving=title != "Head")
-    # Eyeballs are round enough, and would shrink away from the lids.
-    if job.options.subdivision and title != "Eyes":
+    # Eyeballs and teeth are round enough, and would shrink away from lids and lips.
+    if job.options.subdivision and title not in ("Eyes", "Teeth"):
         add_subdivision(instance)
     return instance
 

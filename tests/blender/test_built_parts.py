@@ -72,12 +72,13 @@ def test_teeth_and_eyes_can_be_left_out(scene, tmp_path):
 
 
 def test_the_head_is_subdivided_in_renders_only(built):
-    for name in (built.head, built.teeth, built.tongue):
+    for name in (built.head, built.tongue):
         fullness, modifier = bpy.data.objects[name].modifiers
         assert (fullness.type, fullness.show_viewport, fullness.show_render) == ("SMOOTH", False, True)
         assert (modifier.type, modifier.show_viewport, modifier.show_render) == ("SUBSURF", False, True)
         assert modifier.uv_smooth == "PRESERVE_BOUNDARIES"
-    assert not bpy.data.objects[built.eyes].modifiers
+    for name in (built.eyes, built.teeth):
+        assert not bpy.data.objects[name].modifiers
 
 
 def test_nodes_are_named_framed_and_do_not_overlap(built):
