@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..faces.model import PART_NAMES, FaceModel
-from ..faces.nostrils import nostril_mask
+from ..faces.nostrils import AROUND, nostril_mask
 from ..render.geometry import TracedScene
 from ..render.transfer import camera_visibility
 from ..reporter import Reporter
@@ -27,7 +27,7 @@ from .stage2 import Stage2Result
 from .stage3 import Texels
 from .teeth import ROWS
 from .tracing import trace_bounce, trace_transfer
-from .trust import NOSTRILS, REGIONS, skin_trust
+from .trust import AROUND_NOSTRILS, NOSTRILS, REGIONS, skin_trust
 
 FloatImage = NDArray[np.float32]
 
@@ -127,9 +127,10 @@ class MapView:
     def judge(self, texels: Texels) -> None:
         """Find out where this photo, which ``texels`` are of, shows something before the skin."""
         atlas = make_atlas(self.model, texels.size)
-        masks = atlas.image(atlas.interpolate(self.model, np.stack([self.model.regions[name] for name in REGIONS], 1)))
-        regions = {name: masks[:, :, number] for number, name in enumerate(REGIONS)}
-        regions[NOSTRILS] = atlas.image(atlas.interpolate(self.model, nostril_mask(self.model)[:, None]))[:, :, 0]
+        on_head = {name: self.model.regions[name] for name in REGIONS}
+        on_head |= {NOSTRILS: nostril_mask(self.model), AROUND_NOSTRILS: nostril_mask(self.model, AROUND)}
+        masks = atlas.image(atlas.interpolate(self.model, np.stack(list(on_head.values()), 1)))
+        regions = {name: masks[:, :, number] for number, name in enumerate(on_head)}
         if self.brows is not None:
             # Raised brows may lie far from where the model has its own.
             pixel = torch.from_numpy(self.detail.camera.project(atlas.interpolate(self.model, self.vertices))).float()

@@ -45,6 +45,9 @@ MISPLACED: Mapping[str, float] = {"brows": 0.04, "eyelids": 0.015}
 # What lies in the nostrils and behind the wings of the nose gets no light at all, and no model is as deep there; where a
 # model's own shadow is too large, the photo is brighter.
 NOSTRILS, DARKER_IN_NOSTRILS, BRIGHTER_IN_NOSTRILS = "nostrils", 1.2, 0.4
+# A model's nose may be another one: the same holds around the nostrils for what stays there. Of what lies before the nose, some
+# reaches beyond; so much of it, and it is no nostril.
+AROUND_NOSTRILS, BEYOND = "around nostrils", 0.1
 # The model's masks that `skin_trust` needs.
 REGIONS = tuple(sorted({*DARKER_BY_REGION, *BRIGHTER_BY_REGION, *TINTED_BY_REGION}))
 # Deviations from which a texel is surely not skin, and down to which the region around such texels is not.
@@ -60,14 +63,19 @@ def skin_trust(texels: Texels, regions: Mapping[str, FloatImage], side: float | 
     """(S, S) in [0, 1]: 0 where the photo shows something that lies before the skin; 1 elsewhere and where it shows
     nothing.
 
-    ``regions`` are the model's soft masks (S, S) of `REGIONS`, and of `NOSTRILS` where it is known. ``side`` is what this
-    module's shares of the map's side are of, texels: S in a map that shows a face as large as the bundled head's does.
+    ``regions`` are the model's soft masks (S, S) of `REGIONS`, and of `NOSTRILS` and `AROUND_NOSTRILS` where they are known.
+    ``side`` is what this module's shares of the map's side are of, texels: S in a map that shows a face as large as the bundled
+    head's does.
     """
     side = side or float(texels.size)
     seen = texels.weight.numpy() > 0.0
     if not seen.any():
         return np.ones(seen.shape, np.float32)
     away = deviations(texels, regions, side)
+    if AROUND_NOSTRILS in regions:
+        around = regions[AROUND_NOSTRILS]
+        nose = deviations(texels, {**regions, NOSTRILS: around}, side)
+        away = np.where(_stays_within((away > DOUBTFUL) & seen, around > 0.0), nose, away)
     sure, doubtful = (away > SURE) & seen, (away > DOUBTFUL) & seen
     covered = _grown_into(_larger_than_spots(sure, doubtful, SPOT * side), doubtful, REACH * side)
     edge = max(1.0, EDGE * side)
@@ -168,6 +176,14 @@ def _larger_than_spots(sure: BoolImage, doubtful: BoolImage, spot: float) -> Boo
     _, label, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     longer = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(1) > spot
     return np.asarray(sure & longer[label])
+
+
+def _stays_within(found: BoolImage, region: BoolImage) -> BoolImage:
+    """The connected parts of ``found`` of which no more than `BEYOND` lies beyond ``region``."""
+    count, label = cv2.connectedComponents(found.astype(np.uint8), connectivity=8)
+    area = np.maximum(np.bincount(label.ravel(), minlength=count), 1)
+    beyond = np.bincount(label[~region], minlength=count) / area
+    return np.asarray(found & (beyond <= BEYOND)[label])
 
 
 def _grown_into(sure: BoolImage, doubtful: BoolImage, reach: float) -> BoolImage:

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="needs the engine's packages")
 from nextgenface.engine.fit import stage3  # noqa: E402
 from nextgenface.engine.fit.shading import Lit  # noqa: E402
 from nextgenface.engine.fit.stage3 import Maps, Texels, Weights  # noqa: E402
-from nextgenface.engine.fit.trust import NOSTRILS, REGIONS, skin_trust  # noqa: E402
+from nextgenface.engine.fit.trust import AROUND_NOSTRILS, NOSTRILS, REGIONS, skin_trust  # noqa: E402
 from nextgenface.engine.settings import Settings  # noqa: E402
 
 pytestmark = pytest.mark.engine
@@ -224,3 +224,17 @@ def test_nostrils_may_be_darker_and_brighter_than_the_model_s(share):
     share_there[50:80, 40:90] = 1.0
     assert skin_trust(texels, regions)[64, 65] < 0.5
     assert skin_trust(texels, {**regions, NOSTRILS: share_there})[64, 65] > 0.9
+
+
+@pytest.mark.parametrize(("rows", "is_nose"), [((52, 76), True), ((52, 110), False)])
+def test_what_stays_around_the_nostrils_is_theirs_and_what_reaches_beyond_is_not(rows, is_nose):
+    size = 128
+    texels = _texels(size)
+    colour = texels.colour.reshape(size, size, 3).clone()
+    colour[rows[0] : rows[1], 50:80] *= 0.3
+    around = np.zeros((size, size), np.float32)
+    around[46:84, 40:90] = 1.0
+    regions = {name: np.zeros((size, size), np.float32) for name in REGIONS}
+    regions |= {NOSTRILS: np.zeros((size, size), np.float32), AROUND_NOSTRILS: around}
+    trust = skin_trust(replace(texels, colour=colour.reshape(-1, 3)), regions)
+    assert (trust[64, 65] > 0.9) == is_nose
