@@ -78,10 +78,13 @@ class WorkerProcess:
             cancel_seconds: how long a cancelled job may take to end before its worker is terminated.
         """
         self.log = new_log(log_folder)
-        self._command = [str(python), "-I", "-X", "utf8", str(WORKER_FILE), "--log", str(self.log), *worker_args]
+        self._command = [str(python), "-I", "-X", "utf8", str(WORKER_FILE), "--log", str(self.log), "--die-with-parent"]
+        self._command += worker_args
         self._env = clean_environment(os.environ if env is None else env)
         self._cancel_seconds = cancel_seconds
         self._process: subprocess.Popen[bytes] | None = None
+        self._begun, self._unwanted = False, False
+        self._start_error: WorkerStartError | None = None
         self._events: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._outgoing: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -90,47 +93,39 @@ class WorkerProcess:
         self._cancelled: set[str] = set()
         self._checks = 0
         self._reason = ""
+        # Whether the process was started, or could not be.
+        self._started = threading.Event()
         self._ended = threading.Event()
         self._changed = threading.Condition(self._lock)
 
-    def start(self) -> None:
-        """Start the process and the threads that serve it.
+    def begin(self) -> None:
+        """Start the process, without waiting for it: another thread does it. Requests may be sent at once.
 
-        To be called from the main thread: on Linux the worker is killed when the thread that started it ends.
+        Where the interpreter cannot be run, every request ends as `Failed` with the words of `WorkerStartError`.
+        """
+        self._begun = True
+        threading.Thread(target=self._serve, name="worker_serve", daemon=True).start()
+
+    def start(self) -> None:
+        """Start the process, and return when it runs.
 
         Raises:
             WorkerStartError: the interpreter cannot be run.
         """
-        if threading.current_thread() is threading.main_thread():
-            self._command.append("--die-with-parent")
-        try:
-            # Until the worker has taken over its own output, what Python itself complains of belongs in the log too.
-            with open(self.log, "ab") as log:  # noqa: PTH123  (os.devnull on Windows is no path)
-                self._process = subprocess.Popen(
-                    self._command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    env=self._env,
-                    **own_group(),
-                )
-        except OSError as error:
-            self._ended.set()
-            raise WorkerStartError(
-                f"The engine's Python '{self._command[0]}' cannot be run: {error.strerror or error}.",
-                "Install the engine again, or choose another Python.",
-            ) from error
-        for target in (self._read, self._write):
-            threading.Thread(target=target, name=f"worker{target.__name__}", daemon=True).start()
+        self.begin()
+        self._started.wait()
+        if self._start_error is not None:
+            self._ended.wait()
+            raise self._start_error
 
     @property
     def is_alive(self) -> bool:
-        """True from `start` until the process has ended and its last message is in the queue."""
-        return self._process is not None and not self._ended.is_set()
+        """True from `begin` or `start` until the process has ended and its last message is in the queue."""
+        return self._begun and not self._ended.is_set()
 
     @property
     def pid(self) -> int:
-        """The process's number; 0 before the start."""
+        """The process's number; 0 as long as there is none."""
         return self._process.pid if self._process else 0
 
     @property
@@ -215,7 +210,7 @@ class WorkerProcess:
 
     def close(self, seconds: float = 2.0) -> None:
         """End the worker; returns when it is gone, after ``seconds`` and a kill at the latest. May be called again."""
-        if self._process is None or self._ended.is_set():
+        if not self.is_alive:
             return
         with self._lock:
             self._cancelled.update(self._outputs)
@@ -234,6 +229,44 @@ class WorkerProcess:
 
     # --- threads ----------------------------------------------------------------------------------------------------
 
+    def _serve(self) -> None:
+        """All of the process's life in one thread: on Linux the worker is killed when the thread that started it ends."""
+        self._launch()
+        self._started.set()
+        if self._process is not None:
+            threading.Thread(target=self._write, name="worker_write", daemon=True).start()
+            self._read()
+        self._tell_the_end()
+        self._ended.set()
+        # What came in between the two lines above found the worker alive.
+        self._tell_the_end()
+
+    def _launch(self) -> None:
+        try:
+            process = self._spawn()
+        except OSError as error:
+            self._start_error = WorkerStartError(
+                f"The engine's Python '{self._command[0]}' cannot be run: {error.strerror or error}.",
+                "Install the engine again, or choose another Python.",
+            )
+            return
+        with self._lock:
+            self._process, unwanted = process, self._unwanted
+        if unwanted:
+            self._kill()
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        # Until the worker has taken over its own output, what Python itself complains of belongs in the log too.
+        with open(self.log, "ab") as log:  # noqa: PTH123  (os.devnull on Windows is no path)
+            return subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=self._env,
+                **own_group(),
+            )
+
     def _write(self) -> None:
         assert self._process is not None and self._process.stdin is not None
         # A worker that died breaks the pipe; the reading thread tells it.
@@ -251,10 +284,6 @@ class WorkerProcess:
         self._outgoing.put(None)
         # One that was killed could not do it itself.
         sweep(Path(tempfile.gettempdir()), TEMPORARY_PREFIX)
-        self._tell_the_end()
-        self._ended.set()
-        # What came in between the two lines above found the worker alive.
-        self._tell_the_end()
 
     def _receive(self, line: str) -> None:
         try:
@@ -293,6 +322,8 @@ class WorkerProcess:
             self._events.put(self._crash(""))
 
     def _crash(self, job: str) -> Failed:
+        if self._start_error is not None:
+            return Failed(job, self._start_error.message, self._start_error.remedy, str(self.log))
         how, remedy = _ending(self._process.returncode if self._process else None)
         if self._reason:
             how, remedy = self._reason, "Install the engine of this version of NextGenFace."
@@ -301,21 +332,29 @@ class WorkerProcess:
     # --- ends -------------------------------------------------------------------------------------------------------
 
     def _stop(self, seconds: float) -> None:
-        if self._process is not None:
+        process = self._wanted_no_more()
+        if process is not None:
             with contextlib.suppress(OSError):
-                self._process.terminate()
+                process.terminate()
             if not self._ended.wait(seconds):
                 self._kill()
 
     def _kill(self) -> None:
         """Kill the worker, and on POSIX the processes that it started."""
-        if self._process is None or self._process.poll() is not None:
+        process = self._wanted_no_more()
+        if process is None or process.poll() is not None:
             return
         with contextlib.suppress(OSError):
             if sys.platform == "win32":
-                self._process.kill()
+                process.kill()
             else:
-                os.killpg(self._process.pid, signal.SIGKILL)
+                os.killpg(process.pid, signal.SIGKILL)
+
+    def _wanted_no_more(self) -> subprocess.Popen[bytes] | None:
+        """The process; one that is only just being started is killed as soon as it runs."""
+        with self._lock:
+            self._unwanted = True
+            return self._process
 
 
 def _absolute(paths: Sequence[Path]) -> list[str]:
