@@ -43,6 +43,13 @@ class Layout:
         assert name in known, name
         self._note(known[name].name if text is None else text, icon)
 
+    def template_list(self, kind, _identifier, data, name, active_data, active_name, **_):
+        assert hasattr(bpy.types, kind)
+        assert name in data.bl_rna.properties and active_name in active_data.bl_rna.properties
+
+    def menu(self, name, text=None, icon="NONE"):
+        self._note(getattr(bpy.types, name).bl_label if text is None else text, icon)
+
     def operator(self, name, text=None, icon="NONE", depress=False, **_):
         kind = operator_class(name)
         self._note(kind.bl_label if text is None else text, icon)

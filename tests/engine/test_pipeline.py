@@ -16,9 +16,9 @@ from nextgenface.engine.errors import Cancelled, PhotoError  # noqa: E402
 from nextgenface.engine.faces.choose import load_model  # noqa: E402
 from nextgenface.engine.fit.atlas import make_atlas  # noqa: E402
 from nextgenface.engine.fit.pipeline import reconstruct  # noqa: E402
+from nextgenface.engine.hints import PhotoHints, PlacedPoint  # noqa: E402
 from nextgenface.engine.progress import STAGE_SHARES, ProgressMeter  # noqa: E402
 from nextgenface.engine.protocol import Result  # noqa: E402
-from nextgenface.engine.hints import PhotoHints, PlacedPoint  # noqa: E402
 from nextgenface.engine.reporter import SilentReporter  # noqa: E402
 from nextgenface.engine.results.checkpoints import read_checkpoint  # noqa: E402
 from nextgenface.engine.results.images import load_exr  # noqa: E402
