@@ -12,6 +12,7 @@ pytestmark = pytest.mark.engine
 pytest.importorskip("mediapipe")
 cv2 = pytest.importorskip("cv2")
 
+from least_settings import LEAST_VALUES  # noqa: E402
 from nextgenface.engine.errors import Cancelled, PhotoError  # noqa: E402
 from nextgenface.engine.faces.choose import load_model  # noqa: E402
 from nextgenface.engine.fit.atlas import make_atlas  # noqa: E402
@@ -34,18 +35,7 @@ SMALL = Settings(
     transfer_directions=64,
     render_samples=16,
 )
-# As little as every stage can do.
-LEAST = Settings(
-    fit_size=128,
-    texture_size=256,
-    environment_height=16,
-    bands=3,
-    stage2_iterations=1,
-    stage3_iterations=1,
-    transfer_directions=32,
-    render_samples=1,
-    preview_every=1,
-)
+LEAST = Settings.from_dict(LEAST_VALUES | {"preview_every": 1})
 PICTURES = {
     "diffuseMap_0.png": 3,
     "specularMap_0.png": 1,
