@@ -11,6 +11,7 @@ from ..properties.photos import adopt
 from .landmark_overlay import overlay
 from .picture_files import left_out_of_file
 from .session import session
+from .view_photo import forget
 
 # The images that are left out of the file that is being written, by name.
 _left_out: list[str] = []
@@ -23,6 +24,7 @@ def on_load(*_: Any) -> None:
     session.check.running = False
     session.abandon_detection()
     overlay.end()
+    forget()
 
 
 @bpy.app.handlers.persistent

@@ -18,6 +18,7 @@ from .openers import draw_opener
 from .photos import draw_photos, trouble_sentence
 from .preferences import draw_engine
 from .presets import draw_preset
+from .result_view import draw_camera_button
 from .running import draw_running
 from .text import draw_wrapped
 
@@ -102,7 +103,7 @@ def _draw_built(box: bpy.types.UILayout, context: bpy.types.Context, status: Sta
     if status.in_the_way:
         draw_wrapped(box, context, f"In the way or adding light: {', '.join(status.in_the_way)}", "INFO")
         box.operator("nextgenface.isolate", icon="HIDE_ON")
-    box.operator("nextgenface.view_photo", icon="VIEW_CAMERA")
+    draw_camera_button(box, context)
 
 
 def _draw_failed(layout: bpy.types.UILayout, context: bpy.types.Context, status: Status) -> None:

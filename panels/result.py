@@ -16,6 +16,7 @@ from ..operators.result_needs import GONE
 from ..operators.session import session
 from .openers import draw_opener
 from .pictures import pictures
+from .result_view import draw_camera_button
 from .text import draw_wrapped
 
 SHEET_SCALE = 6.0
@@ -46,7 +47,7 @@ class NEXTGENFACE_PT_result(_Result, bpy.types.Panel):
             return
         _draw_people(layout, person)
         _draw_facts(layout, context, person)
-        _draw_photos(layout, person)
+        _draw_photos(layout, context, person)
         _draw_compare(layout, person)
         _draw_again(layout, person)
         layout.operator("nextgenface.remove_person", icon="TRASH").person = person.name
@@ -94,7 +95,7 @@ def _contact_sheet(folder: Path, number: int) -> Path | None:
     return next((sheet for sheet in sheets if sheet.is_file()), None)
 
 
-def _draw_photos(layout: bpy.types.UILayout, person: bpy.types.Collection) -> None:
+def _draw_photos(layout: bpy.types.UILayout, context: bpy.types.Context, person: bpy.types.Collection) -> None:
     """A button for each photo: its camera, light, expression and size."""
     column = layout.column(align=True)
     column.label(text="Use This Photo" if len(person.nextgenface.photos) > 1 else "Photo")
@@ -103,7 +104,7 @@ def _draw_photos(layout: bpy.types.UILayout, person: bpy.types.Collection) -> No
             "nextgenface.use_photo", text=photo.name, icon="CAMERA_DATA", depress=number == person.nextgenface.photo
         )
         button.person, button.index = person.name, number
-    column.operator("nextgenface.view_photo", icon="VIEW_CAMERA")
+    draw_camera_button(column, context)
 
 
 def _draw_compare(layout: bpy.types.UILayout, person: bpy.types.Collection) -> None:
