@@ -5,13 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from nextgenface.engine import client as client_module
 from nextgenface.engine.client import WorkerProcess, WorkerStartError
 from nextgenface.engine.protocol import Done, JobCancelled
-from worker_process import ARGUMENTS, PATIENCE, finals_of, is_gone, linux, wait_for_end
+from worker_process import ARGUMENTS, PATIENCE, STAND_IN, finals_of, is_gone, linux, wait_for_end
 
 
 class SlowStart:
@@ -99,3 +100,40 @@ def test_a_python_that_is_not_there_ends_what_was_asked(tmp_path, job):
         WorkerProcess(tmp_path / "no-python", log_folder=tmp_path / "logs").start()
     assert (final.message, final.remedy) == (caught.value.message, caught.value.remedy)
     assert "no-python" in final.message
+
+
+QUITTER = """
+import os, sys
+sys.path.insert(0, {tests!r})
+import stand_in_engine
+client = stand_in_engine.engine("client")
+from pathlib import Path
+worker = client.WorkerProcess(Path(sys.executable), {arguments!r}, log_folder=Path({logs!r}))
+worker.begin()
+if {killed}:
+    os._exit(0)
+"""
+
+
+def processes_of(folder):
+    """The processes whose command names something in ``folder``; those that have ended are left out."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(folder).encode() in (place / "cmdline").read_bytes():
+                found.append(int(place.name))
+        except OSError:
+            continue
+    return found
+
+
+@linux
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_starter_that_ends_in_that_moment_leaves_no_process(tmp_path, scratch, killed):
+    code = QUITTER.format(tests=str(STAND_IN.parent), arguments=ARGUMENTS, logs=str(tmp_path / "logs"), killed=killed)
+    for _ in range(3):
+        assert subprocess.run([sys.executable, "-c", code], timeout=PATIENCE).returncode == 0
+    end = time.monotonic() + PATIENCE
+    while left := processes_of(tmp_path / "logs"):
+        assert time.monotonic() < end, left
+        time.sleep(0.05)
