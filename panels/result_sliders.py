@@ -102,6 +102,7 @@ class NEXTGENFACE_PT_sliders(bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("nextgenface.neutral_expression").person = person.name
         row.operator("nextgenface.photo_expression").person = person.name
+        layout.operator("nextgenface.load_recording", icon="IMPORT").person = person.name
         _draw_groups(layout, "expression", expression_groups(keys))
         shapes = shape_groups(keys)
         if shapes:

@@ -4,6 +4,6 @@ import importlib.util
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "tools")]
+sys.path.insert(0, str(Path(__file__).parent))
 
 collect_ignore_glob = [] if importlib.util.find_spec("mitsuba") else ["test_render_*.py"]
