@@ -20,8 +20,8 @@ from typing import Any
 
 from .errors import EngineError
 from .folders import TEMPORARY_PREFIX, sweep
-from .gpu_lost import EXIT_CODE as GPU_LOST
 from .logs import new_log
+from .processes import RESTART, clean_environment, ending, own_group
 from .protocol import (
     PROTOCOL_VERSION,
     CancelJob,
@@ -44,9 +44,6 @@ from .results.writing import clean_up
 WORKER_FILE = Path(__file__).resolve().with_name("worker.py")
 # Seconds between the message, the friendly signal and the one that nothing survives.
 CANCEL_SECONDS, TERMINATE_SECONDS = 5.0, 2.0
-_RESTART = "Start the reconstruction again."
-_ON_CPU = "Start again. If it happens again, update the graphics driver, or set the device to 'cpu'."
-_MEMORY = "Most often the computer ran out of memory: close other programs, or choose a smaller fit and texture size."
 
 
 class WorkerStartError(EngineError):
@@ -78,8 +75,7 @@ class WorkerProcess:
             cancel_seconds: how long a cancelled job may take to end before its worker is terminated.
         """
         self.log = new_log(log_folder)
-        self._command = [str(python), "-I", "-X", "utf8", str(WORKER_FILE), "--log", str(self.log), "--die-with-parent"]
-        self._command += worker_args
+        self._command = [str(python), "-I", "-X", "utf8", str(WORKER_FILE), "--log", str(self.log), *worker_args]
         self._env = clean_environment(os.environ if env is None else env)
         self._cancel_seconds = cancel_seconds
         self._process: subprocess.Popen[bytes] | None = None
@@ -104,6 +100,7 @@ class WorkerProcess:
         Where the interpreter cannot be run, every request ends as `Failed` with the words of `WorkerStartError`.
         """
         self._begun = True
+        self._command.append("--die-with-parent")
         threading.Thread(target=self._serve, name="worker_serve", daemon=True).start()
 
     def start(self) -> None:
@@ -289,7 +286,7 @@ class WorkerProcess:
         try:
             message = decode(line)
         except ProtocolError as error:
-            message = Failed(message=error.message, remedy=_RESTART, log=str(self.log))
+            message = Failed(message=error.message, remedy=RESTART, log=str(self.log))
         if isinstance(message, Ready) and message.protocol != PROTOCOL_VERSION:
             self._reason = f"it speaks version {message.protocol} of the protocol, not {PROTOCOL_VERSION}"
             self._kill()
@@ -324,7 +321,7 @@ class WorkerProcess:
     def _crash(self, job: str) -> Failed:
         if self._start_error is not None:
             return Failed(job, self._start_error.message, self._start_error.remedy, str(self.log))
-        how, remedy = _ending(self._process.returncode if self._process else None)
+        how, remedy = ending(self._process.returncode if self._process else None)
         if self._reason:
             how, remedy = self._reason, "Install the engine of this version of NextGenFace."
         return Failed(job, f"The engine ended unexpectedly ({how}).", remedy, str(self.log))
@@ -360,35 +357,3 @@ class WorkerProcess:
 def _absolute(paths: Sequence[Path]) -> list[str]:
     """The worker's current folder is its own affair."""
     return [str(Path(path).absolute()) for path in paths]
-
-
-def clean_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """``env`` without what would make another Python's packages visible to the worker."""
-    hidden = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "__PYVENV_LAUNCHER__")
-    # PyTorch's threads otherwise spin while they wait: beside a busy Blender the fit took twice as long.
-    patient = {"OMP_WAIT_POLICY": "PASSIVE"}
-    return patient | {name: value for name, value in env.items() if name not in hidden} | {"PYTHONNOUSERSITE": "1"}
-
-
-def own_group() -> dict[str, Any]:
-    """Arguments of `Popen`: no console window, and no Ctrl-C of the starter's terminal, which decides itself what to do then."""
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"process_group": 0}
-
-
-def _ending(code: int | None) -> tuple[str, str]:
-    """How a process ended, in words, and what to do about it."""
-    if code is None:
-        return "it was not running", _RESTART
-    if code == GPU_LOST:
-        return "the GPU stopped working", _ON_CPU
-    if code >= 0:
-        return f"exit code {code}", _RESTART
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = ""
-    # Dr.Jit and LLVM abort where they cannot go on.
-    remedy = {"SIGKILL": _MEMORY, "SIGABRT": _ON_CPU}.get(name, _RESTART)
-    return f"signal {-code}{f', {name}' if name else ''}", remedy
