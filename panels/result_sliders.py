@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
 
 import bpy
 
 from ..operators.arkit import ARKIT_NAMES
 from ..operators.build_shape_keys import SLIDER_PREFIX
-from ..operators.people import chosen_person, people
+from ..operators.people import chosen_person
 from ..operators.result_sliders import head_keys
+from .result_place import ClosedResultPanel
 
 # What ARKit's names begin with -> the part of the face.
 _EXPRESSIONS = {
@@ -75,21 +75,10 @@ def _grouped(keys: Keys, parts: dict[str, str], order: Iterable[str]) -> dict[st
     return {part: found for part, found in groups.items() if found}
 
 
-class NEXTGENFACE_PT_sliders(bpy.types.Panel):
+class NEXTGENFACE_PT_sliders(ClosedResultPanel, bpy.types.Panel):
     """Expressions, and whose face it is."""
 
     bl_label = "Expression and Shape"
-    bl_idname = "NEXTGENFACE_PT_sliders"
-    bl_parent_id = "NEXTGENFACE_PT_result"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Face"
-    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        """With a person in the file."""
-        return bool(people())
 
     def draw(self, context: bpy.types.Context) -> None:
         """The buttons, then a closed group of sliders for each part of the face."""

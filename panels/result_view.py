@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import bpy
 
-from ..operators.people import chosen_person, part_of, people
+from ..operators.people import chosen_person, part_of
 from ..operators.view_photo import is_in_camera
+from .result_place import ClosedResultPanel
 
 
 def draw_camera_button(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -20,21 +19,10 @@ def draw_camera_button(layout: bpy.types.UILayout, context: bpy.types.Context) -
         layout.operator("nextgenface.view_photo", icon="VIEW_CAMERA")
 
 
-class NEXTGENFACE_PT_overlay(bpy.types.Panel):
+class NEXTGENFACE_PT_overlay(ClosedResultPanel, bpy.types.Panel):
     """How well the head lies on the photo."""
 
     bl_label = "Photo Overlay"
-    bl_idname = "NEXTGENFACE_PT_overlay"
-    bl_parent_id = "NEXTGENFACE_PT_result"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Face"
-    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        """With a person in the file."""
-        return bool(people())
 
     def draw(self, context: bpy.types.Context) -> None:
         """The photo's opacity and place, then this view's edges."""
