@@ -228,8 +228,11 @@ class WorkerProcess:
 
     def _serve(self) -> None:
         """All of the process's life in one thread: on Linux the worker is killed when the thread that started it ends."""
-        self._launch()
-        self._started.set()
+        try:
+            self._launch()
+        finally:
+            # Whatever happened, nobody waits for ever.
+            self._started.set()
         if self._process is not None:
             threading.Thread(target=self._write, name="worker_write", daemon=True).start()
             self._read()
@@ -241,9 +244,10 @@ class WorkerProcess:
     def _launch(self) -> None:
         try:
             process = self._spawn()
-        except OSError as error:
+        except (OSError, ValueError, RuntimeError, MemoryError) as error:
+            reason = getattr(error, "strerror", None) or error
             self._start_error = WorkerStartError(
-                f"The engine's Python '{self._command[0]}' cannot be run: {error.strerror or error}.",
+                f"The engine's Python '{self._command[0]}' cannot be run: {reason}.",
                 "Install the engine again, or choose another Python.",
             )
             return

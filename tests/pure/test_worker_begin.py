@@ -92,6 +92,11 @@ def test_a_worker_that_is_closed_before_the_process_came_leaves_no_process(begin
     assert is_gone(slow.made[0].pid)
 
 
+def test_a_path_that_no_system_takes_is_told(tmp_path):
+    with pytest.raises(WorkerStartError, match="null byte"):
+        WorkerProcess(Path("no\0python"), log_folder=tmp_path / "logs").start()
+
+
 def test_a_python_that_is_not_there_ends_what_was_asked(tmp_path, job):
     worker = WorkerProcess(tmp_path / "no-python", log_folder=tmp_path / "logs")
     worker.begin()
