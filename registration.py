@@ -18,6 +18,7 @@ from .operators import (
     handlers,
     landmarks,
     live_preview,
+    load_recording,
     open_image,
     photos,
     preferences_caches,
@@ -31,11 +32,14 @@ from .operators import (
     result_refine,
     result_relight,
     result_remove,
+    result_sliders,
+    view_photo,
 )
 from .operators import settings as changed_settings
-from .panels import engine_settings, export, face, pictures, preferences, result
+from .panels import engine_settings, export, face, pictures, preferences, result, result_view
 from .panels import photos as photo_list
 from .panels import presets as preset_menu
+from .panels import result_sliders as slider_panel
 from .properties import light, results, settings
 
 CLASSES = (
@@ -55,6 +59,7 @@ CLASSES = (
     *preferences_folders.CLASSES,
     *preferences_report.CLASSES,
     *after.CLASSES,
+    *view_photo.CLASSES,
     *live_preview.CLASSES,
     *result_photo.CLASSES,
     *result_compare.CLASSES,
@@ -62,6 +67,8 @@ CLASSES = (
     *result_refine.CLASSES,
     *result_relight.CLASSES,
     *result_remove.CLASSES,
+    *result_sliders.CLASSES,
+    *load_recording.CLASSES,
     *export_gltf.CLASSES,
     *export_fbx.CLASSES,
     *export_metahuman.CLASSES,
@@ -72,6 +79,8 @@ CLASSES = (
     *face.CLASSES,
     *engine_settings.CLASSES,
     *result.CLASSES,
+    *result_view.CLASSES,
+    *slider_panel.CLASSES,
     *export.CLASSES,
 )
 # Modules with something else to set up or to end.

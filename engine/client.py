@@ -20,8 +20,8 @@ from typing import Any
 
 from .errors import EngineError
 from .folders import TEMPORARY_PREFIX, sweep
-from .gpu_lost import EXIT_CODE as GPU_LOST
 from .logs import new_log
+from .processes import RESTART, clean_environment, ending, own_group
 from .protocol import (
     PROTOCOL_VERSION,
     CancelJob,
@@ -44,9 +44,6 @@ from .results.writing import clean_up
 WORKER_FILE = Path(__file__).resolve().with_name("worker.py")
 # Seconds between the message, the friendly signal and the one that nothing survives.
 CANCEL_SECONDS, TERMINATE_SECONDS = 5.0, 2.0
-_RESTART = "Start the reconstruction again."
-_ON_CPU = "Start again. If it happens again, update the graphics driver, or set the device to 'cpu'."
-_MEMORY = "Most often the computer ran out of memory: close other programs, or choose a smaller fit and texture size."
 
 
 class WorkerStartError(EngineError):
@@ -82,6 +79,8 @@ class WorkerProcess:
         self._env = clean_environment(os.environ if env is None else env)
         self._cancel_seconds = cancel_seconds
         self._process: subprocess.Popen[bytes] | None = None
+        self._begun, self._unwanted = False, False
+        self._start_error: WorkerStartError | None = None
         self._events: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._outgoing: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -90,47 +89,40 @@ class WorkerProcess:
         self._cancelled: set[str] = set()
         self._checks = 0
         self._reason = ""
+        # Whether the process was started, or could not be.
+        self._started = threading.Event()
         self._ended = threading.Event()
         self._changed = threading.Condition(self._lock)
 
-    def start(self) -> None:
-        """Start the process and the threads that serve it.
+    def begin(self) -> None:
+        """Start the process, without waiting for it: another thread does it. Requests may be sent at once.
 
-        To be called from the main thread: on Linux the worker is killed when the thread that started it ends.
+        Where the interpreter cannot be run, every request ends as `Failed` with the words of `WorkerStartError`.
+        """
+        self._begun = True
+        self._command.append("--die-with-parent")
+        threading.Thread(target=self._serve, name="worker_serve", daemon=True).start()
+
+    def start(self) -> None:
+        """Start the process, and return when it runs.
 
         Raises:
             WorkerStartError: the interpreter cannot be run.
         """
-        if threading.current_thread() is threading.main_thread():
-            self._command.append("--die-with-parent")
-        try:
-            # Until the worker has taken over its own output, what Python itself complains of belongs in the log too.
-            with open(self.log, "ab") as log:  # noqa: PTH123  (os.devnull on Windows is no path)
-                self._process = subprocess.Popen(
-                    self._command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    env=self._env,
-                    **own_group(),
-                )
-        except OSError as error:
-            self._ended.set()
-            raise WorkerStartError(
-                f"The engine's Python '{self._command[0]}' cannot be run: {error.strerror or error}.",
-                "Install the engine again, or choose another Python.",
-            ) from error
-        for target in (self._read, self._write):
-            threading.Thread(target=target, name=f"worker{target.__name__}", daemon=True).start()
+        self.begin()
+        self._started.wait()
+        if self._start_error is not None:
+            self._ended.wait()
+            raise self._start_error
 
     @property
     def is_alive(self) -> bool:
-        """True from `start` until the process has ended and its last message is in the queue."""
-        return self._process is not None and not self._ended.is_set()
+        """True from `begin` or `start` until the process has ended and its last message is in the queue."""
+        return self._begun and not self._ended.is_set()
 
     @property
     def pid(self) -> int:
-        """The process's number; 0 before the start."""
+        """The process's number; 0 as long as there is none."""
         return self._process.pid if self._process else 0
 
     @property
@@ -215,7 +207,7 @@ class WorkerProcess:
 
     def close(self, seconds: float = 2.0) -> None:
         """End the worker; returns when it is gone, after ``seconds`` and a kill at the latest. May be called again."""
-        if self._process is None or self._ended.is_set():
+        if not self.is_alive:
             return
         with self._lock:
             self._cancelled.update(self._outputs)
@@ -234,6 +226,48 @@ class WorkerProcess:
 
     # --- threads ----------------------------------------------------------------------------------------------------
 
+    def _serve(self) -> None:
+        """All of the process's life in one thread: on Linux the worker is killed when the thread that started it ends."""
+        try:
+            self._launch()
+        finally:
+            # Whatever happened, nobody waits for ever.
+            self._started.set()
+        if self._process is not None:
+            threading.Thread(target=self._write, name="worker_write", daemon=True).start()
+            self._read()
+        self._tell_the_end()
+        self._ended.set()
+        # What came in between the two lines above found the worker alive.
+        self._tell_the_end()
+
+    def _launch(self) -> None:
+        try:
+            process = self._spawn()
+        except (OSError, ValueError, RuntimeError, MemoryError) as error:
+            reason = getattr(error, "strerror", None) or error
+            self._start_error = WorkerStartError(
+                f"The engine's Python '{self._command[0]}' cannot be run: {reason}.",
+                "Install the engine again, or choose another Python.",
+            )
+            return
+        with self._lock:
+            self._process, unwanted = process, self._unwanted
+        if unwanted:
+            self._kill()
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        # Until the worker has taken over its own output, what Python itself complains of belongs in the log too.
+        with open(self.log, "ab") as log:  # noqa: PTH123  (os.devnull on Windows is no path)
+            return subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=self._env,
+                **own_group(),
+            )
+
     def _write(self) -> None:
         assert self._process is not None and self._process.stdin is not None
         # A worker that died breaks the pipe; the reading thread tells it.
@@ -251,16 +285,12 @@ class WorkerProcess:
         self._outgoing.put(None)
         # One that was killed could not do it itself.
         sweep(Path(tempfile.gettempdir()), TEMPORARY_PREFIX)
-        self._tell_the_end()
-        self._ended.set()
-        # What came in between the two lines above found the worker alive.
-        self._tell_the_end()
 
     def _receive(self, line: str) -> None:
         try:
             message = decode(line)
         except ProtocolError as error:
-            message = Failed(message=error.message, remedy=_RESTART, log=str(self.log))
+            message = Failed(message=error.message, remedy=RESTART, log=str(self.log))
         if isinstance(message, Ready) and message.protocol != PROTOCOL_VERSION:
             self._reason = f"it speaks version {message.protocol} of the protocol, not {PROTOCOL_VERSION}"
             self._kill()
@@ -293,7 +323,9 @@ class WorkerProcess:
             self._events.put(self._crash(""))
 
     def _crash(self, job: str) -> Failed:
-        how, remedy = _ending(self._process.returncode if self._process else None)
+        if self._start_error is not None:
+            return Failed(job, self._start_error.message, self._start_error.remedy, str(self.log))
+        how, remedy = ending(self._process.returncode if self._process else None)
         if self._reason:
             how, remedy = self._reason, "Install the engine of this version of NextGenFace."
         return Failed(job, f"The engine ended unexpectedly ({how}).", remedy, str(self.log))
@@ -301,55 +333,31 @@ class WorkerProcess:
     # --- ends -------------------------------------------------------------------------------------------------------
 
     def _stop(self, seconds: float) -> None:
-        if self._process is not None:
+        process = self._wanted_no_more()
+        if process is not None:
             with contextlib.suppress(OSError):
-                self._process.terminate()
+                process.terminate()
             if not self._ended.wait(seconds):
                 self._kill()
 
     def _kill(self) -> None:
         """Kill the worker, and on POSIX the processes that it started."""
-        if self._process is None or self._process.poll() is not None:
+        process = self._wanted_no_more()
+        if process is None or process.poll() is not None:
             return
         with contextlib.suppress(OSError):
             if sys.platform == "win32":
-                self._process.kill()
+                process.kill()
             else:
-                os.killpg(self._process.pid, signal.SIGKILL)
+                os.killpg(process.pid, signal.SIGKILL)
+
+    def _wanted_no_more(self) -> subprocess.Popen[bytes] | None:
+        """The process; one that is only just being started is killed as soon as it runs."""
+        with self._lock:
+            self._unwanted = True
+            return self._process
 
 
 def _absolute(paths: Sequence[Path]) -> list[str]:
     """The worker's current folder is its own affair."""
     return [str(Path(path).absolute()) for path in paths]
-
-
-def clean_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """``env`` without what would make another Python's packages visible to the worker."""
-    hidden = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "__PYVENV_LAUNCHER__")
-    # PyTorch's threads otherwise spin while they wait: beside a busy Blender the fit took twice as long.
-    patient = {"OMP_WAIT_POLICY": "PASSIVE"}
-    return patient | {name: value for name, value in env.items() if name not in hidden} | {"PYTHONNOUSERSITE": "1"}
-
-
-def own_group() -> dict[str, Any]:
-    """Arguments of `Popen`: no console window, and no Ctrl-C of the starter's terminal, which decides itself what to do then."""
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"process_group": 0}
-
-
-def _ending(code: int | None) -> tuple[str, str]:
-    """How a process ended, in words, and what to do about it."""
-    if code is None:
-        return "it was not running", _RESTART
-    if code == GPU_LOST:
-        return "the GPU stopped working", _ON_CPU
-    if code >= 0:
-        return f"exit code {code}", _RESTART
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = ""
-    # Dr.Jit and LLVM abort where they cannot go on.
-    remedy = {"SIGKILL": _MEMORY, "SIGABRT": _ON_CPU}.get(name, _RESTART)
-    return f"signal {-code}{f', {name}' if name else ''}", remedy

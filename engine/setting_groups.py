@@ -50,7 +50,33 @@ def setting_groups() -> dict[str, list[dataclasses.Field[Any]]]:
 
 def label_of(name: str) -> str:
     """A setting's name for people: ``fit_size`` is "Fit Size"."""
-    return " ".join(_WORDS.get(word, word.capitalize()) for word in name.split("_"))
+    return " ".join(filter(None, (_WORDS.get(word, word.capitalize()) for word in name.split("_"))))
 
 
-_WORDS = {"mm": "(mm)", "stage1": "Stage 1", "stage2": "Stage 2", "stage3": "Stage 3"}
+_WORDS = {"mm": "", "fan": "FAN", "stage1": "Stage 1", "stage2": "Stage 2", "stage3": "Stage 3"}
+# Setting -> choice -> its name for people, and what it means.
+_CHOICES: dict[str, dict[str, tuple[str, str]]] = {
+    "face_model": {
+        "bundled": ("Bundled Head", "The free head that comes along, with eyes, teeth and all expressions"),
+        "bfm2017": ("BFM 2017", "Basel Face Model 2017 and AlbedoMM, from your own copies of their files"),
+        "ict": ("ICT-FaceKit", "USC ICT's FaceKit, from your own checkout"),
+    },
+    "landmark_detector": {
+        "mediapipe": ("MediaPipe", "478 points of the face, with depth"),
+        "fan": ("FAN", "68 points of the face; needs packages and weights of its own"),
+    },
+    "device": {
+        "auto": ("Automatic", "The GPU where there is one that works, else the processor"),
+        "cpu": ("CPU", "The processor, by way of LLVM"),
+        "cuda": ("GPU (CUDA)", "A graphics card of NVIDIA"),
+    },
+    "shading": {
+        "transfer": ("Transfer", "Light by ray-traced transfer: as true, and much faster"),
+        "reference": ("Reference", "Mitsuba's own integrators for stage 3; takes minutes"),
+    },
+}
+
+
+def choice_of(name: str, choice: str) -> tuple[str, str]:
+    """What a ``choice`` of the setting ``name`` is called, and what it means, for people."""
+    return _CHOICES.get(name, {}).get(choice, (label_of(choice), ""))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a person does when a job has ended: look at files, look through the camera, clear the message."""
+"""What a person does when a job has ended: look at files, hide what is in the way, clear the message."""
 
 from __future__ import annotations
 
@@ -33,30 +33,6 @@ class NEXTGENFACE_OT_open_file(bpy.types.Operator):
             self.report({"ERROR"}, f"'{self.path}' is not there any more.")
             return {"CANCELLED"}
         bpy.ops.wm.path_open(filepath=self.path)
-        return {"FINISHED"}
-
-
-class NEXTGENFACE_OT_view_photo(bpy.types.Operator):
-    """Look through the photo's camera, with the photo behind the head"""
-
-    bl_idname = "nextgenface.view_photo"
-    bl_label = "Look Through Camera"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """In a 3D view of a scene with a camera."""
-        return context.space_data is not None and context.space_data.type == "VIEW_3D" and bool(context.scene.camera)
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Set this 3D view."""
-        view = context.space_data
-        view.region_3d.view_perspective = "CAMERA"
-        # The lit views draw the world over the photo; whoever works in one keeps it.
-        if view.shading.type in ("WIREFRAME", "SOLID"):
-            view.shading.type = "SOLID"
-            view.shading.color_type = "TEXTURE"
-            # The photo has its light in it; a second one over the textures would make the skin look darker than it is.
-            view.shading.light = "FLAT"
         return {"FINISHED"}
 
 
@@ -97,4 +73,4 @@ class NEXTGENFACE_OT_dismiss(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (NEXTGENFACE_OT_open_file, NEXTGENFACE_OT_view_photo, NEXTGENFACE_OT_isolate, NEXTGENFACE_OT_dismiss)
+CLASSES = (NEXTGENFACE_OT_open_file, NEXTGENFACE_OT_isolate, NEXTGENFACE_OT_dismiss)

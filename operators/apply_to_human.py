@@ -30,9 +30,14 @@ def is_human(instance: bpy.types.Object | None) -> bool:
 
 
 def find_human(context: bpy.types.Context) -> bpy.types.Object | None:
-    """The base mesh that is active or selected, or that hangs on the active rig."""
+    """The base mesh that is active or selected, or that belongs together with the active object: MPFB hangs it on its rig, and
+    eyes, hair and clothes on either.
+    """
     active = context.view_layer.objects.active
-    candidates = [active, *context.view_layer.objects.selected, *(active.children if active else ())]
+    candidates = [active, *context.view_layer.objects.selected]
+    if active is not None:
+        parent = active.parent
+        candidates += [*active.children, parent, *(parent.children if parent is not None else ())]
     return next((item for item in candidates if is_human(item)), None)
 
 
@@ -110,7 +115,7 @@ class NEXTGENFACE_OT_apply_to_human(bpy.types.Operator):
         except EngineError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"{human.name} has the shape key '{key.name}'. Refit its rig and clothes in MPFB")
+        self.report({"INFO"}, f"{human.name} has the shape key '{key.name}'. Press Refit Assets to Basemesh in MPFB")
         return {"FINISHED"}
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..engine.client import clean_environment, own_group
+from ..engine.processes import clean_environment, own_group
 
 # In the folder once all went well; what it says is up to the caller.
 COMPLETE = "complete"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import bpy
@@ -17,13 +18,6 @@ KEY_ITEMS = [
     ("ALL", "All", "The ARKit expressions, those of the photos and the sliders of the identity"),
     ("NONE", "None", "The neutral face alone"),
 ]
-
-
-def keys_property() -> bpy.types.Property:
-    """The choice of shape keys."""
-    return bpy.props.EnumProperty(
-        name="Shape Keys", description="Which shape keys are written. The neutral face is the basis", items=KEY_ITEMS
-    )
 
 
 class HeadExport(ExportHelper):
@@ -62,3 +56,17 @@ class HeadExport(ExportHelper):
     def write(self, head: bpy.types.Object, path: Path) -> None:
         """Write ``head``. Raises EngineError with the reason if that is not possible."""
         raise NotImplementedError
+
+
+class ExportWithKeys(HeadExport):
+    """Base of those that write one file with shape keys, by a function of `export_files`."""
+
+    write_file: Callable[[bpy.types.Object, Path, str], None]
+
+    keys: bpy.props.EnumProperty(
+        name="Shape Keys", description="Which shape keys are written. The neutral face is the basis", items=KEY_ITEMS
+    )
+
+    def write(self, head: bpy.types.Object, path: Path) -> None:
+        """Write ``head`` with the keys that were chosen."""
+        type(self).write_file(head, path, self.keys)

@@ -14,6 +14,21 @@ from ..properties.photos import add_photo, adopt, chosen_photos
 PHOTO_EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 
 
+# So many refusals are told in full.
+_TOLD = 3
+
+
+def refusal(path: Path) -> str:
+    """Why the file cannot be a photo, with what to do about it; empty where nothing speaks against it."""
+    if path.is_dir():
+        return f"'{path.name}' is a folder. Open it, and choose the photos in it"
+    if not path.is_file():
+        return f"There is no file '{path.name}'. Choose another one"
+    if path.suffix.lower() not in PHOTO_EXTENSIONS:
+        return f"'{path.name}' is no photo that can be read. Save it as a PNG or JPEG file"
+    return ""
+
+
 class _AddPhotos:
     """For operators that are given files."""
 
@@ -23,14 +38,25 @@ class _AddPhotos:
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"})
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Add what was chosen and is not there yet."""
+        """Add what was chosen and is not there yet; say what of it is no photo."""
         chosen = context.scene.nextgenface
         adopt(chosen)
-        names = [file.name for file in self.files if file.name]
-        added = [name for name in names if add_photo(chosen, str(Path(self.directory) / name))]
-        if len(added) < len(names):
-            self.report({"INFO"}, f"{len(names) - len(added)} of {len(names)} are in the list already")
-        return {"FINISHED"}
+        paths = [Path(self.directory) / file.name for file in self.files if file.name]
+        refusals = {path: refusal(path) for path in paths}
+        photos = [path for path in paths if not refusals[path]]
+        added = [path for path in photos if add_photo(chosen, str(path))]
+        self._tell([text for text in refusals.values() if text], len(photos) - len(added), len(photos))
+        return {"FINISHED"} if added else {"CANCELLED"}
+
+    def _tell(self, refusals: list[str], known: int, count: int) -> None:
+        for text in refusals[:_TOLD]:
+            self.report({"WARNING"}, text)
+        if len(refusals) > _TOLD:
+            self.report({"WARNING"}, f"{len(refusals)} of the files are no photos that can be read")
+        if known:
+            self.report({"INFO"}, f"{known} of {count} are in the list already")
+        elif not count and not refusals:
+            self.report({"WARNING"}, "No file was chosen. Mark one or more photos")
 
 
 class NEXTGENFACE_OT_add_photos(_AddPhotos, bpy.types.Operator):

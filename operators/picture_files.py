@@ -70,9 +70,9 @@ def scratch_file(name: str) -> Path:
 def refresh(name: str, make: bool = True) -> bpy.types.Image | None:
     """The image ``name`` with what its `scratch_file` holds now; if there is none it is made, or not (``make``).
 
-    It is no part of the work: it is no step to undo, nothing keeps it in use, so it is not saved, and being that of a file it
-    never counts as an unsaved change. It is not removed either: an Image Editor could take the next image for it, which may lie
-    at the same place in memory, and go on showing the old one.
+    It is no part of the work: it is no step to undo, it is not saved (see `left_out_of_file`), and being that of a file it never
+    counts as an unsaved change. It is not removed either: an Image Editor could take the next image for it, which may lie at the
+    same place in memory, and go on showing the old one.
     """
     image = bpy.data.images.get(name)
     if image is not None:
@@ -100,9 +100,23 @@ def show_picture(context: bpy.types.Context, image: bpy.types.Image) -> None:
     showing = [area for area in editors if area.spaces.active.image == image]
     area = (showing or editors)[0]
     area.spaces.active.image = image
-    # The editor counts as a user, and the image would be saved with the work, without its picture.
-    image.user_clear()
     area.tag_redraw()
+
+
+def left_out_of_file() -> list[bpy.types.Image]:
+    """The images of `refresh` that are in use only because an Image Editor shows them.
+
+    Blender would save them with the work, without their pictures. Without any user they would not be saved, but Blender shows
+    the names of such in red. So they have none just while a file is written.
+    """
+    shown = [image for image in bpy.data.images if image.use_extra_user and image.users == 1]
+    return [image for image in shown if _is_scratch(image)]
+
+
+def _is_scratch(image: bpy.types.Image) -> bool:
+    # The first save of a file makes all paths relative.
+    folder = Path(bpy.path.abspath(image.filepath)).parent
+    return bool(image.filepath) and folder.resolve() == Path(bpy.app.tempdir).resolve()
 
 
 def _fit_view(name: str) -> None:

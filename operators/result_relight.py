@@ -37,7 +37,12 @@ class NEXTGENFACE_OT_relight(bpy.types.Operator):
     bl_label = "Choose a Light"
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filepath: bpy.props.StringProperty(
+        name="Picture",
+        description="An EXR or HDR file that shows the whole surroundings",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+    )
     filter_glob: bpy.props.StringProperty(default="*.exr;*.hdr", options={"HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:

@@ -118,7 +118,7 @@ class Session:
         `StartJob`.
 
         Raises:
-            EngineError: another one is active, or the engine's Python cannot be run. The status is as before then.
+            EngineError: another one is active. The status is as before then.
         """
         if self.is_active:
             raise EngineError(f"{BUSY}.")
@@ -150,7 +150,7 @@ class Session:
         self.detection = Detection()
 
     def start_check(self, python: Path, log_folder: Path) -> None:
-        """Ask the engine what works; the answer comes into `check`. Raises EngineError if its Python cannot be run."""
+        """Ask the engine what works; the answer comes into `check`. Raises EngineError while it looks for faces."""
         worker = self._living_worker(python, log_folder)
         self.check = EngineCheck(running=True)
         worker.send(CheckEngine())
@@ -230,7 +230,8 @@ class Session:
             threading.Thread(target=old.close, name="worker_close").start()
         if self._worker is None:
             worker = WorkerProcess(python, log_folder=log_folder)
-            worker.start()
+            # Blender goes on meanwhile; a Python that cannot be run is told as the job's end.
+            worker.begin()
             self._worker, self._worker_python = worker, python
         return self._worker
 

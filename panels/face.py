@@ -18,8 +18,12 @@ from .openers import draw_opener
 from .photos import draw_photos, trouble_sentence
 from .preferences import draw_engine
 from .presets import draw_preset
+from .result_view import draw_camera_button
 from .running import draw_running
 from .text import draw_wrapped
+
+# Of the button that all is about, in rows; the second one leaves room for a line of text.
+HEIGHT, GREY_HEIGHT = 1.8, 1.0
 
 
 class _Tab:
@@ -59,12 +63,18 @@ def _draw_photo(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         draw_wrapped(box, context, "First, the engine: 2 GB or more of packages, for this add-on only.", "INFO")
         draw_engine(box, context)
         return
-    button = layout.row()
-    button.scale_y = 1.8
-    button.operator("nextgenface.reconstruct", icon="USER")
+    _draw_button(layout, context, chosen)
+
+
+def _draw_button(layout: bpy.types.UILayout, context: bpy.types.Context, chosen: bpy.types.PropertyGroup) -> None:
+    """Reconstruct Face; where it is grey, the reason stands in a part of its place: below it, it would be out of sight."""
     reason = why_not(context)
-    if reason and chosen.photos and not is_told_above(chosen, reason):
+    is_told = bool(reason and chosen.photos) and not is_told_above(chosen, reason)
+    if is_told:
         draw_wrapped(layout, context, f"{reason}.", "INFO")
+    button = layout.row()
+    button.scale_y = GREY_HEIGHT if is_told else HEIGHT
+    button.operator("nextgenface.reconstruct", icon="USER")
 
 
 def is_told_above(chosen: bpy.types.PropertyGroup, reason: str) -> bool:
@@ -93,7 +103,7 @@ def _draw_built(box: bpy.types.UILayout, context: bpy.types.Context, status: Sta
     if status.in_the_way:
         draw_wrapped(box, context, f"In the way or adding light: {', '.join(status.in_the_way)}", "INFO")
         box.operator("nextgenface.isolate", icon="HIDE_ON")
-    box.operator("nextgenface.view_photo", icon="VIEW_CAMERA")
+    draw_camera_button(box, context)
 
 
 def _draw_failed(layout: bpy.types.UILayout, context: bpy.types.Context, status: Status) -> None:

@@ -116,7 +116,7 @@ def _draw_list(layout: bpy.types.UILayout, chosen: bpy.types.PropertyGroup) -> N
 
 
 class NEXTGENFACE_MT_photos(bpy.types.Menu):
-    """What is done seldom with the list."""
+    """More that can be done with the list"""
 
     bl_idname = "NEXTGENFACE_MT_photos"
     bl_label = "Photos"

@@ -10,7 +10,7 @@ from ..properties.presets import enum_items, own_preset, own_presets, preset_lab
 
 
 class NEXTGENFACE_MT_presets(bpy.types.Menu):
-    """Presets that come along, own ones, and any file."""
+    """Presets that come along, your own, and any file"""
 
     bl_idname = "NEXTGENFACE_MT_presets"
     bl_label = "Presets"

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
 import bpy
 
@@ -16,25 +15,14 @@ from ..operators.result_needs import GONE
 from ..operators.session import session
 from .openers import draw_opener
 from .pictures import pictures
+from .result_place import ClosedResultPanel, ResultPanel
+from .result_view import draw_camera_button
 from .text import draw_wrapped
 
 SHEET_SCALE = 6.0
 
 
-class _Result:
-    """Where the result's panels are; shown where there is a person."""
-
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Face"
-
-    @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        """With a person in the file."""
-        return bool(people())
-
-
-class NEXTGENFACE_PT_result(_Result, bpy.types.Panel):
+class NEXTGENFACE_PT_result(ResultPanel, bpy.types.Panel):
     """Who was built, and the buttons."""
 
     bl_label = "Result"
@@ -46,7 +34,7 @@ class NEXTGENFACE_PT_result(_Result, bpy.types.Panel):
             return
         _draw_people(layout, person)
         _draw_facts(layout, context, person)
-        _draw_photos(layout, person)
+        _draw_photos(layout, context, person)
         _draw_compare(layout, person)
         _draw_again(layout, person)
         layout.operator("nextgenface.remove_person", icon="TRASH").person = person.name
@@ -94,7 +82,7 @@ def _contact_sheet(folder: Path, number: int) -> Path | None:
     return next((sheet for sheet in sheets if sheet.is_file()), None)
 
 
-def _draw_photos(layout: bpy.types.UILayout, person: bpy.types.Collection) -> None:
+def _draw_photos(layout: bpy.types.UILayout, context: bpy.types.Context, person: bpy.types.Collection) -> None:
     """A button for each photo: its camera, light, expression and size."""
     column = layout.column(align=True)
     column.label(text="Use This Photo" if len(person.nextgenface.photos) > 1 else "Photo")
@@ -103,7 +91,7 @@ def _draw_photos(layout: bpy.types.UILayout, person: bpy.types.Collection) -> No
             "nextgenface.use_photo", text=photo.name, icon="CAMERA_DATA", depress=number == person.nextgenface.photo
         )
         button.person, button.index = person.name, number
-    column.operator("nextgenface.view_photo", icon="VIEW_CAMERA")
+    draw_camera_button(column, context)
 
 
 def _draw_compare(layout: bpy.types.UILayout, person: bpy.types.Collection) -> None:
@@ -127,17 +115,11 @@ def _draw_again(layout: bpy.types.UILayout, person: bpy.types.Collection) -> Non
     column.operator_menu_enum("nextgenface.refine", "size", text="Refine", icon="MOD_MULTIRES").person = person.name
 
 
-class _Closed(_Result):
-    """A sub-panel that is closed at first."""
-
-    bl_parent_id = "NEXTGENFACE_PT_result"
-    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
-
-
-class NEXTGENFACE_PT_relight(_Closed, bpy.types.Panel):
+class NEXTGENFACE_PT_relight(ClosedResultPanel, bpy.types.Panel):
     """The scene's light."""
 
     bl_label = "Relight"
+    bl_order = 10
 
     def draw(self, context: bpy.types.Context) -> None:
         """Which light, turned how far, how strong."""
@@ -155,10 +137,11 @@ class NEXTGENFACE_PT_relight(_Closed, bpy.types.Panel):
         column.operator("nextgenface.photo_light", icon="LOOP_BACK").person = person.name if person else ""
 
 
-class NEXTGENFACE_PT_look(_Closed, bpy.types.Panel):
+class NEXTGENFACE_PT_look(ClosedResultPanel, bpy.types.Panel):
     """How skin and eyes look."""
 
     bl_label = "Skin and Eyes"
+    bl_order = 11
 
     def draw(self, context: bpy.types.Context) -> None:
         """The few values of the materials that keep the photo's colours."""

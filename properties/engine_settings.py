@@ -12,7 +12,7 @@ import bpy
 
 from ..engine.errors import SettingsError
 from ..engine.presets import Loaded, load, preset_path
-from ..engine.setting_groups import label_of
+from ..engine.setting_groups import choice_of, label_of
 from ..engine.settings import Settings
 
 FROM_FILE = "FILE"
@@ -90,7 +90,7 @@ def _property(item: dataclasses.Field[Any]) -> Any:
     choices = item.metadata["choices"]
     if choices:
         return bpy.props.EnumProperty(
-            items=[(choice, label_of(choice), "", number) for number, choice in enumerate(choices)],
+            items=[(choice, *choice_of(name, choice), number) for number, choice in enumerate(choices)],
             get=lambda group: choices.index(_value(group, name)),
             set=lambda group, number: _change(group, name, choices[number]),
             **texts,
@@ -121,7 +121,9 @@ def _limited(item: dataclasses.Field[Any], value: Any) -> Any:
 class NEXTGENFACE_PG_engine(bpy.types.PropertyGroup):
     """Every setting of the engine by its name, and as JSON those that were changed."""
 
-    changed: bpy.props.StringProperty(options={"HIDDEN"})
+    changed: bpy.props.StringProperty(
+        name="Changed", description="What differs from the preset, as JSON", options={"HIDDEN"}
+    )
 
 
 for _item in FIELDS.values():

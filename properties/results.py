@@ -19,7 +19,9 @@ class NEXTGENFACE_PG_result_photo(bpy.types.PropertyGroup):
 class NEXTGENFACE_PG_result(bpy.types.PropertyGroup):
     """On the collection of a person; without a ``uid`` it is another collection."""
 
-    uid: bpy.props.StringProperty(description="Marks all data-blocks of this person", options={"HIDDEN"})
+    uid: bpy.props.StringProperty(
+        name="Identifier", description="Marks all data-blocks of this person", options={"HIDDEN"}
+    )
     result: bpy.props.StringProperty(
         name="Result", description="The result.json that this was built from", subtype="FILE_PATH"
     )

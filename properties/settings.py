@@ -33,7 +33,9 @@ TEXTURE_SIZES = [
 class NEXTGENFACE_PG_settings(bpy.types.PropertyGroup):
     """Saved with the scene."""
 
-    photos: bpy.props.CollectionProperty(type=NEXTGENFACE_PG_photo, name="Photos")
+    photos: bpy.props.CollectionProperty(
+        type=NEXTGENFACE_PG_photo, name="Photos", description="The photos to reconstruct"
+    )
     active_photo: bpy.props.IntProperty(name="Active Photo", description="The photo that is shown below", min=0)
     # For scripts, and for files that were saved when there was no list.
     photo: bpy.props.StringProperty(
@@ -44,7 +46,9 @@ class NEXTGENFACE_PG_settings(bpy.types.PropertyGroup):
         set=photos.set_first,
         **RELATIVE,
     )
-    more_photos: bpy.props.CollectionProperty(type=NEXTGENFACE_PG_photo, name="More Photos")
+    more_photos: bpy.props.CollectionProperty(
+        type=NEXTGENFACE_PG_photo, name="More Photos", description="Photos that a script added behind the first one"
+    )
     people: bpy.props.EnumProperty(name="Photos Show", description="Who is in the photos", items=PEOPLE)
     preset: bpy.props.EnumProperty(
         name="Preset",
@@ -61,7 +65,9 @@ class NEXTGENFACE_PG_settings(bpy.types.PropertyGroup):
         subtype="FILE_PATH",
         **RELATIVE,
     )
-    advanced: bpy.props.PointerProperty(type=NEXTGENFACE_PG_engine)
+    advanced: bpy.props.PointerProperty(
+        type=NEXTGENFACE_PG_engine, name="All Settings", description="Every setting of the engine"
+    )
     build_camera: bpy.props.BoolProperty(
         name="Camera", description="Add the camera that took the photo, with the photo behind the head", default=True
     )

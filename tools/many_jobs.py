@@ -16,22 +16,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+from least_settings import LEAST_VALUES
 from nextgenface.engine.client import WorkerProcess
 from nextgenface.engine.protocol import FINAL_EVENTS, Done
 from nextgenface.engine.settings import Settings
 
-# As little as every stage can do: what a job leaves behind does not depend on its steps.
-LEAST = Settings(
-    fit_size=128,
-    texture_size=256,
-    environment_height=16,
-    bands=3,
-    stage2_iterations=1,
-    stage3_iterations=1,
-    transfer_directions=32,
-    render_samples=1,
-    preview_every=0,
-)
 # Kernels are compiled and pools filled in the first ones.
 WARM_UP = 3
 MOST_GROWTH_PERCENT = 5.0
@@ -57,9 +46,11 @@ def cost_of(pid: int) -> Cost:
 def run(python: Path, photo: Path, output: Path, jobs: int) -> list[Cost]:
     """The costs after each of ``jobs`` reconstructions; raises RuntimeError for one that did not succeed."""
     costs: list[Cost] = []
+    # What a job leaves behind does not depend on its steps.
+    settings = Settings.from_dict(LEAST_VALUES).to_dict()
     with WorkerProcess(python, log_folder=output) as worker:
         for number in range(jobs):
-            job = worker.start_job([photo], output / "result", LEAST.to_dict())
+            job = worker.start_job([photo], output / "result", settings)
             final = None
             while not (isinstance(final, FINAL_EVENTS) and final.job == job):
                 final = worker.wait(60.0)

@@ -183,7 +183,7 @@ class Run:
             reproduction_psnr_db=float(np.mean(qualities)),
             variant=self.variant.name,
             settings=self.settings,
-            photos=[(photo.photo.name, photo.photo.sha256) for photo in self.prepared],
+            photos=[(photo.photo.name, photo.photo.sha256, photo.face.placed) for photo in self.prepared],
             threads=threads(),
             extra={
                 "landmark_errors_percent": first.landmark_errors_percent,

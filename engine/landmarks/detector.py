@@ -43,6 +43,11 @@ class DetectedFace:
         return float(np.linalg.norm(self.points[self.scheme.forehead_top, :2] - self.points[self.scheme.chin, :2]))
 
     @property
+    def placed(self) -> int:
+        """How many points a person moved, those that followed another one too."""
+        return 0 if self.sureness is None else int(np.count_nonzero(self.sureness))
+
+    @property
     def size(self) -> float:
         """Longer side in pixels of the box around the points; unlike the height it stays large in a bowed head."""
         low, high = self.box

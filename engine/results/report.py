@@ -22,7 +22,7 @@ def build_report(
     reproduction_psnr_db: float,
     variant: str,
     settings: Settings,
-    photos: Iterable[tuple[str, str]],
+    photos: Iterable[tuple[str, str, int]],
     threads: Mapping[str, int] | None = None,
     warnings: Iterable[str] = (),
     extra: Mapping[str, Any] | None = None,
@@ -35,7 +35,8 @@ def build_report(
         reproduction_psnr_db: of the path-traced render against the photo, over the face's pixels.
         variant: Mitsuba's variant.
         settings: of this run.
-        photos: of each file given, its name and the SHA-256 of the bytes that were read.
+        photos: of each file given, its name, the SHA-256 of the bytes that were read, and how many points of the face a
+            person moved in it, those that followed another one too.
         threads: how many each library works with: sums are added in an order that depends on it.
         warnings: sentences shown to the person.
         extra: further values; numbers that are not finite become null everywhere.
@@ -51,7 +52,7 @@ def build_report(
         "seed": settings.seed,
         "settings": settings.to_dict(),
         "threads": dict(threads or {}),
-        "photos": [{"name": name, "sha256": digest} for name, digest in photos],
+        "photos": [{"name": name, "sha256": digest, "placed_points": placed} for name, digest, placed in photos],
         "warnings": list(warnings),
         **(extra or {}),
     }

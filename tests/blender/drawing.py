@@ -10,13 +10,13 @@ ICONS = set(bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum
 
 
 class Layout:
-    """Stands in for `UILayout`; sub-layouts share the ``lines`` that were drawn."""
+    """Stands in for `UILayout`; sub-layouts share the ``lines`` that were drawn. ``opened``: also what is closed at first."""
 
-    def __init__(self, lines=None):
-        self.lines = [] if lines is None else lines
+    def __init__(self, lines=None, opened=False):
+        self.lines, self.opened = [] if lines is None else lines, opened
 
     def _part(self, **_):
-        return Layout(self.lines)
+        return Layout(self.lines, self.opened)
 
     row = column = box = split = _part
 
@@ -42,6 +42,17 @@ class Layout:
         known = data.bl_rna.properties
         assert name in known, name
         self._note(known[name].name if text is None else text, icon)
+
+    def panel(self, _idname, default_closed=False):
+        is_closed = default_closed and not self.opened
+        return self._part(), None if is_closed else self._part()
+
+    def template_list(self, kind, _identifier, data, name, active_data, active_name, **_):
+        assert hasattr(bpy.types, kind)
+        assert name in data.bl_rna.properties and active_name in active_data.bl_rna.properties
+
+    def menu(self, name, text=None, icon="NONE"):
+        self._note(getattr(bpy.types, name).bl_label if text is None else text, icon)
 
     def operator(self, name, text=None, icon="NONE", depress=False, **_):
         kind = operator_class(name)
@@ -76,10 +87,10 @@ def operator_class(name):
     return getattr(bpy.types, f"{group.upper()}_OT_{word}")
 
 
-def drawn(panel):
-    """The texts that the class ``panel`` draws now; None where it does not show."""
+def drawn(panel, opened=False):
+    """The texts that the class ``panel`` draws now, with what is closed at first if ``opened``; None where it does not show."""
     if hasattr(panel, "poll") and not panel.poll(bpy.context):
         return None
-    layout = Layout()
+    layout = Layout(opened=opened)
     panel.draw(SimpleNamespace(layout=layout), bpy.context)
     return layout.lines

@@ -87,6 +87,22 @@ def test_a_human_under_a_rig_is_found(head):
     assert head.name in human.data.shape_keys.key_blocks
 
 
+@pytest.mark.parametrize("rigged", [False, True])
+def test_a_human_is_found_by_its_clothes(head, rigged):
+    human = make_human()
+    clothes = bpy.data.objects.new("Suit", bpy.data.meshes.new("Suit"))
+    bpy.context.scene.collection.objects.link(clothes)
+    clothes.parent = human
+    if rigged:
+        rig = bpy.data.objects.new("Rig", bpy.data.armatures.new("Rig"))
+        bpy.context.scene.collection.objects.link(rig)
+        human.parent = clothes.parent = rig
+    human.select_set(False)
+    bpy.context.view_layer.objects.active = clothes
+    assert bpy.ops.nextgenface.apply_to_human() == {"FINISHED"}
+    assert head.name in human.data.shape_keys.key_blocks
+
+
 def test_without_a_human_it_says_what_to_do(head):
     assert not bpy.ops.nextgenface.apply_to_human.poll()
     with pytest.raises(RuntimeError, match="Select a human of MPFB"):

@@ -168,3 +168,15 @@ def test_the_panel_tells_what_is_wrong_with_a_file(chosen, tmp_path):
     drawn = Drawn()
     panels.NEXTGENFACE_PT_advanced.draw(drawn, bpy.context)
     assert "cannot be" in " ".join(drawn.layout.drawn)
+
+
+def test_every_choice_has_a_name_and_a_tooltip(add_on):
+    known = add_on.nextgenface.advanced.bl_rna.properties
+    enums = [known[name] for name in FIELDS if known[name].type == "ENUM"]
+    assert enums and all(item.name and item.description for enum in enums for item in enum.enum_items)
+    assert [item.name for item in known["face_model"].enum_items] == ["Bundled Head", "BFM 2017", "ICT-FaceKit"]
+
+
+def test_a_unit_that_blender_shows_is_not_in_the_name(add_on):
+    focal = add_on.nextgenface.advanced.bl_rna.properties["focal_length_mm"]
+    assert (focal.name, focal.subtype) == ("Focal Length", "DISTANCE_CAMERA")

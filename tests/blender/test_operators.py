@@ -47,13 +47,13 @@ def test_a_photo_becomes_a_head(add_on, photo, tmp_path):
 
 def add_photos(*paths):
     files = [{"name": path.name} for path in paths]
-    assert bpy.ops.nextgenface.add_photos(directory=str(paths[0].parent), files=files) == {"FINISHED"}
+    return bpy.ops.nextgenface.add_photos(directory=str(paths[0].parent), files=files)
 
 
 def test_photos_are_added_once_and_taken_off(add_on, photo):
     paths = [photo(name) for name in ("a", "b", "c")]
-    add_photos(*paths)
-    add_photos(paths[1])
+    assert add_photos(*paths) == {"FINISHED"}
+    assert add_photos(paths[1]) == {"CANCELLED"}, "nothing to undo"
     assert chosen_photos(add_on.nextgenface) == paths
     assert add_on.nextgenface.photo == str(paths[0])
     assert bpy.ops.nextgenface.remove_photo(index=1) == {"FINISHED"}
@@ -85,7 +85,8 @@ def test_a_bad_photo_of_one_person_ends_the_job(add_on, photo):
 
 
 def test_different_people_are_built_one_after_the_other_and_bad_photos_skipped(add_on, photo, tmp_path):
-    add_photos(photo("anna"), photo("fails"), tmp_path / "missing.png", photo("zoe"), photo("dies"))
+    add_photos(photo("anna"), photo("fails"), photo("missing"), photo("zoe"), photo("dies"))
+    (tmp_path / "missing.png").unlink()
     add_on.nextgenface.people = "SEVERAL"
     assert bpy.ops.nextgenface.reconstruct() == {"FINISHED"}
     assert sorted(path.name for path in (tmp_path / "results").iterdir()) == ["anna", "zoe"]
@@ -102,7 +103,8 @@ def test_different_people_are_built_one_after_the_other_and_bad_photos_skipped(a
 
 
 def test_different_people_of_whom_none_works_are_an_error(add_on, photo, tmp_path):
-    add_photos(photo("fails"), tmp_path / "missing.png")
+    add_photos(photo("fails"), photo("missing"))
+    (tmp_path / "missing.png").unlink()
     add_on.nextgenface.people = "SEVERAL"
     with pytest.raises(RuntimeError, match="0 of 2"):
         bpy.ops.nextgenface.reconstruct()

@@ -26,22 +26,11 @@ pytestmark = [
 pytest.importorskip("mediapipe")
 cv2 = pytest.importorskip("cv2")
 
+from least_settings import LEAST_VALUES  # noqa: E402
 from nextgenface.engine.command_run import CANCELLED, FAILED, OK  # noqa: E402
 from nextgenface.engine.progress import STAGE_NAMES, STAGE_SHARES  # noqa: E402
 from nextgenface.engine.results.checkpoints import checkpoint_name, read_checkpoint  # noqa: E402
 
-# As little as every stage can do.
-LEAST = {
-    "fit_size": 128,
-    "texture_size": 256,
-    "environment_height": 16,
-    "bands": 3,
-    "stage2_iterations": 1,
-    "stage3_iterations": 1,
-    "transfer_directions": 32,
-    "render_samples": 1,
-    "preview_every": 0,
-}
 # Far more than any of these takes; reached only when something is broken.
 PATIENCE = 120.0
 Hook = Callable[["Command"], None]
@@ -51,7 +40,7 @@ class Command:
     """``nextgenface-reconstruct`` in a process of its own, followed line by line."""
 
     def __init__(self, photo: Path, output: Path, scratch: Path, **others: int) -> None:
-        values = {**LEAST, **others}
+        values = {**LEAST_VALUES, **others}
         settings = [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
         self.photo, self.output, self.scratch = photo, output, scratch
         self.temporary = scratch / "temporary"
@@ -112,9 +101,12 @@ class Command:
 
 
 def _children(pid: int) -> list[int]:
-    with contextlib.suppress(OSError):
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return []
+    """Those that any of its threads started."""
+    found = []
+    for thread in Path(f"/proc/{pid}/task").glob("*"):
+        with contextlib.suppress(OSError):
+            found += [int(child) for child in (thread / "children").read_text().split()]
+    return found
 
 
 @pytest.fixture

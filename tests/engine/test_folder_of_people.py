@@ -11,21 +11,9 @@ pytestmark = [pytest.mark.engine, pytest.mark.slow]
 pytest.importorskip("mediapipe")
 cv2 = pytest.importorskip("cv2")
 
+from least_settings import LEAST_VALUES  # noqa: E402
 from nextgenface.engine.cli import main  # noqa: E402
 from nextgenface.engine.command_run import FAILED  # noqa: E402
-
-# As little as every stage can do.
-LEAST = {
-    "fit-size": 128,
-    "texture-size": 256,
-    "environment-height": 16,
-    "bands": 3,
-    "stage2-iterations": 1,
-    "stage3-iterations": 1,
-    "transfer-directions": 32,
-    "render-samples": 1,
-    "preview-every": 0,
-}
 
 
 @pytest.fixture
@@ -60,7 +48,7 @@ def folder(tmp_path, astronaut):
 
 
 def test_of_twelve_with_three_bad_ones_nine_are_made_and_three_are_told(tmp_path, folder, capsys):
-    options = [part for name, value in LEAST.items() for part in (f"--{name}", str(value))]
+    options = [part for name, value in LEAST_VALUES.items() for part in (f"--{name.replace('_', '-')}", str(value))]
     assert main(["--input", str(folder), "--output", str(tmp_path / "out"), *options]) == FAILED
     made = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert made == ["BERTA", "anna", "clara", "dora", "emma", "frieda", "greta", "hanna", "ida"]

@@ -10,23 +10,13 @@ pytestmark = pytest.mark.engine
 pytest.importorskip("mediapipe")
 Image = pytest.importorskip("PIL.Image")
 
+from least_settings import LEAST_VALUES  # noqa: E402
 from nextgenface.engine.fit.frugal import reconstruct  # noqa: E402
 from nextgenface.engine.progress import STAGE_SHARES  # noqa: E402
 from nextgenface.engine.reporter import SilentReporter  # noqa: E402
 from nextgenface.engine.settings import Settings  # noqa: E402
 
-# As little as every stage can do, at twice the least sizes.
-SMALL = Settings(
-    fit_size=256,
-    texture_size=512,
-    environment_height=16,
-    bands=3,
-    stage2_iterations=1,
-    stage3_iterations=1,
-    transfer_directions=32,
-    render_samples=1,
-    preview_every=0,
-)
+SMALL = Settings.from_dict(LEAST_VALUES | {"fit_size": 256, "texture_size": 512})
 
 
 class Forgetful(SilentReporter):

@@ -12,10 +12,12 @@ pytestmark = pytest.mark.engine
 pytest.importorskip("mediapipe")
 cv2 = pytest.importorskip("cv2")
 
+from least_settings import LEAST_VALUES  # noqa: E402
 from nextgenface.engine.errors import Cancelled, PhotoError  # noqa: E402
 from nextgenface.engine.faces.choose import load_model  # noqa: E402
 from nextgenface.engine.fit.atlas import make_atlas  # noqa: E402
 from nextgenface.engine.fit.pipeline import reconstruct  # noqa: E402
+from nextgenface.engine.hints import PhotoHints, PlacedPoint  # noqa: E402
 from nextgenface.engine.progress import STAGE_SHARES, ProgressMeter  # noqa: E402
 from nextgenface.engine.protocol import Result  # noqa: E402
 from nextgenface.engine.reporter import SilentReporter  # noqa: E402
@@ -33,18 +35,7 @@ SMALL = Settings(
     transfer_directions=64,
     render_samples=16,
 )
-# As little as every stage can do.
-LEAST = Settings(
-    fit_size=128,
-    texture_size=256,
-    environment_height=16,
-    bands=3,
-    stage2_iterations=1,
-    stage3_iterations=1,
-    transfer_directions=32,
-    render_samples=1,
-    preview_every=1,
-)
+LEAST = Settings.from_dict(LEAST_VALUES | {"preview_every": 1})
 PICTURES = {
     "diffuseMap_0.png": 3,
     "specularMap_0.png": 1,
@@ -358,7 +349,9 @@ def pair(astronaut, mirrored, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("pair")
     more = {"fit_size": 192, "stage2_iterations": 24, "stage3_iterations": 20, "render_samples": 16}
     settings = Settings.from_dict(LEAST.to_dict() | more)
-    reconstruct([astronaut, mirrored], folder, settings, SilentReporter())
+    # A point that was hardly moved, in the second one.
+    hints = [PhotoHints(), PhotoHints(points={0: PlacedPoint(0.5, 0.4, 0.01)})]
+    reconstruct([astronaut, mirrored], folder, settings, SilentReporter(), hints=hints)
     return folder
 
 
@@ -382,6 +375,7 @@ def test_two_photos_make_one_head_and_one_set_of_maps(pair, astronaut, mirrored)
 def test_the_report_has_each_photos_figures_and_their_mean(pair):
     report = json.loads((pair / "report.json").read_text("utf-8"))
     assert [photo["name"] for photo in report["photos"]] == ["astronaut.png", "mirrored.png"]
+    assert [photo["placed_points"] for photo in report["photos"]] == [0, 1]
     for one, each in (
         ("reproduction_psnr_db", "reproduction_psnrs_db"),
         ("landmark_error_percent", "landmark_errors_percent"),

@@ -86,6 +86,7 @@ def test_placed_points_take_the_place_of_those_that_were_found():
     np.testing.assert_array_equal(placed.points[others], face.points[others])
     np.testing.assert_allclose(placed.sureness[[61, 13]], [1.0, 0.4])
     assert not placed.sureness[others].any() and not told.warnings
+    assert (face.placed, placed.placed) == (0, 2)
     assert corrected(face, PhotoHints(), 640, 480, told) is face
 
 

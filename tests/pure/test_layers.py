@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 # What Blender's process may import of the engine: pure modules that pull in nothing heavy.
-LIGHT = {"protocol", "settings", "client", "errors", "presets", "logs", "progress", "setting_groups"}
+LIGHT = {"protocol", "settings", "client", "processes", "errors", "presets", "logs", "progress", "setting_groups"}
 LIGHT |= {"batch", "command_run", "console", "job_file", "options", "stages"}
 LIGHT |= {"bug_report", "caches", "masking", "model_files"}
 LIGHT |= {"hints", "user_folders", "contours", "photo_header"}

@@ -214,7 +214,7 @@ def test_the_report_is_json_and_says_what_was_asked_for():
         reproduction_psnr_db=float("inf"),
         variant="llvm_ad_rgb",
         settings=Settings(seed=4),
-        photos=[("a.png", "ba7816bf")],
+        photos=[("a.png", "ba7816bf", 3)],
         threads={"torch": 2},
         warnings=["careful"],
         extra={"sizes": np.arange(2)},
@@ -224,7 +224,7 @@ def test_the_report_is_json_and_says_what_was_asked_for():
     assert read["landmark_error_percent"] == 0.5
     assert read["reproduction_psnr_db"] is None
     assert (read["variant"], read["seed"], read["settings"]["seed"]) == ("llvm_ad_rgb", 4, 4)
-    assert read["photos"] == [{"name": "a.png", "sha256": "ba7816bf"}]
+    assert read["photos"] == [{"name": "a.png", "sha256": "ba7816bf", "placed_points": 3}]
     assert read["threads"] == {"torch": 2}
     assert read["warnings"] == ["careful"]
     assert read["sizes"] == [0, 1]

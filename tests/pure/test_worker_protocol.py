@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from nextgenface.engine import client as client_module
 from nextgenface.engine.client import WorkerProcess, WorkerStartError
+from nextgenface.engine.processes import clean_environment
 from nextgenface.engine.protocol import (
     PROTOCOL_VERSION,
     CheckEngine,
@@ -239,9 +239,9 @@ def test_the_worker_sees_no_packages_of_its_starter(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
     monkeypatch.setenv("PYTHONHOME", "nowhere")
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    cleaned = client_module.clean_environment(os.environ)
+    cleaned = clean_environment(os.environ)
     assert cleaned["OMP_WAIT_POLICY"] == "PASSIVE"
-    assert client_module.clean_environment({"OMP_WAIT_POLICY": "ACTIVE"})["OMP_WAIT_POLICY"] == "ACTIVE"
+    assert clean_environment({"OMP_WAIT_POLICY": "ACTIVE"})["OMP_WAIT_POLICY"] == "ACTIVE"
     assert "PYTHONPATH" not in cleaned
     assert "PYTHONHOME" not in cleaned
     assert cleaned["PYTHONNOUSERSITE"] == "1"
