@@ -7,6 +7,7 @@ import bpy
 
 from ..engine.errors import EngineError
 from ..engine.logs import new_log
+from ..engine.user_folders import use_cache_folder
 from ..properties.places import (
     ROOT,
     download_folder,
@@ -15,6 +16,7 @@ from ..properties.places import (
     environment_python,
     log_folder,
     offline_packages,
+    user_folder,
 )
 from ..properties.preferences import chosen_packages, wants_fan
 from .engine_setup import COMPLETE, EngineSetup, Source, being_made, fan_steps, find_python, steps
@@ -34,6 +36,12 @@ class SetupState:
 
 
 setup = SetupState()
+
+
+def check_engine() -> None:
+    """Press Check Engine. Without a window nobody waits for it, and the next job does it."""
+    if not bpy.app.background and bpy.ops.nextgenface.check_engine.poll():
+        bpy.ops.nextgenface.check_engine("INVOKE_DEFAULT")
 
 
 def package_source(context: bpy.types.Context) -> Source:
@@ -113,7 +121,10 @@ class _Install(PumpMixin):
         if setup.current.running:
             return None
         self.report({"INFO"} if setup.current.ok else {"ERROR"}, setup.current.message)
-        return {"FINISHED"} if setup.current.ok else {"CANCELLED"}
+        if not setup.current.ok:
+            return {"CANCELLED"}
+        check_engine()
+        return {"FINISHED"}
 
 
 class NEXTGENFACE_OT_setup_engine(_Install, bpy.types.Operator):
@@ -185,8 +196,14 @@ CLASSES = (
 )
 
 
+def register() -> None:
+    """Keep caches where they go with the add-on."""
+    use_cache_folder(user_folder("cache"))
+
+
 def unregister() -> None:
     """End a set-up that still runs."""
+    use_cache_folder(None)
     if setup.is_running():
         setup.current.cancel()
         setup.current.join(10)

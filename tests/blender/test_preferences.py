@@ -70,7 +70,7 @@ def test_the_page_is_drawn_whole(add_on, monkeypatch):
 
     operators, labels = drawn(draw)
     assert {"nextgenface.setup_engine", "nextgenface.check_engine", "nextgenface.copy_report"} <= set(operators)
-    assert operators.count("nextgenface.clear_cache") == 5
+    assert operators.count("nextgenface.clear_cache") == 6
     assert operators.count("wm.url_open") == 5
     assert any("Basel Face Model 2017" in label for label in labels)
     assert any(label.startswith("Logs: ") for label in labels)
