@@ -68,8 +68,11 @@ class Trial:
     def run(self, *actions: str) -> list[dict[str, Any]]:
         """Start Blender for these actions of `install_steps`; what each came to."""
         command = [*self._words, sys.executable, str(STEPS), *actions]
+        # Blender's program looks there before it looks among its own packages; its module only afterwards.
+        shared = self.user / "extensions" / ".local" / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
+        environment = {**self._environment, "PYTHONPATH": str(shared)}
         done = subprocess.run(
-            command, env=self._environment, cwd=self.home, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+            command, env=environment, cwd=self.home, stdout=subprocess.PIPE, text=True, encoding="utf-8"
         )
         rows = [line for line in done.stdout.splitlines() if line.startswith("STEP ")]
         print("\n".join(rows), flush=True)
@@ -113,8 +116,9 @@ def beside(trial: Trial, archive: Path, other: Path, photo: Path | None, ours_fi
     ours, theirs = [f"install={archive}", "set_up"], [f"install={other}", "ask_neighbour"]
     work = ["check", *([f"reconstruct={photo}"] if photo else []), "ask_neighbour"]
     installing = trial.run(*(ours + theirs if ours_first else theirs + ours), *work)
-    both = ["enable=nextgenface", "enable=neighbour"]
-    later = trial.run(*(both if ours_first else both[::-1]), *work)
+    # A disabled extension's packages are taken away, so the neighbour comes first where both were enabled before.
+    both = ["enable=neighbour", "enable=nextgenface"]
+    later = trial.run(*both, *work)
     gone, goes_on, stays = ("neighbour", "check", "nextgenface")
     if not ours_first:
         gone, goes_on, stays = ("nextgenface", "ask_neighbour", "neighbour")

@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 import pytest
+from nextgenface.engine import check
+from nextgenface.engine.reporter import SilentReporter
 
 pytestmark = pytest.mark.engine
 
@@ -15,7 +17,7 @@ from nextgenface.engine.render.variant import activate
 
 status = engine_status()
 names = [line["name"] for line in status.lines]
-print(status.ok, {"Python", "numpy", "torch", "mitsuba", "drjit", "mediapipe"} <= set(names))
+print(status.ok, {"Python", "numpy", "torch", "mitsuba", "drjit", "mediapipe", "MediaPipe's face model"} <= set(names))
 print(activate().name)
 """
 
@@ -24,8 +26,11 @@ import sys
 from nextgenface.engine import diagnosis
 from nextgenface.engine.render import variant
 
-variant.describe = lambda: [{"name": "LLVM", "ok": False, "detail": "no library found", "remedy": "Install it."}]
-print(diagnosis.engine_status().ok, "drjit" in sys.modules)
+cuda = {"name": "CUDA", "ok": False, "detail": "no NVIDIA GPU", "remedy": "None needed."}
+variant.describe = lambda _: [cuda, {"name": "LLVM", "ok": False, "detail": "no library found", "remedy": "Install it."}]
+status = diagnosis.engine_status()
+print(status.ok, "drjit" in sys.modules)
+print(status.message, status.remedy)
 """
 
 
@@ -43,4 +48,15 @@ def test_a_process_that_was_checked_can_still_render():
 
 
 def test_without_a_renderer_nothing_is_imported_that_could_end_the_process():
-    assert said_by(NO_RENDERER) == ["False False"]
+    assert said_by(NO_RENDERER) == ["False False", "LLVM: no library found. Install it."]
+
+
+def test_the_whole_engine_is_tried_in_a_process_of_its_own_and_remembered(tmp_path, monkeypatch):
+    monkeypatch.setenv("NEXTGENFACE_CACHE", str(tmp_path))
+    names = []
+    status = check.check_engine(False, names.append)
+    assert status.ok, status
+    assert len(names) == check.TRIALS
+    assert {"the renderer", "torch", "MediaPipe's face model"} <= set(names)
+    assert check.check_if_changed(SilentReporter()) is None
+    assert sum(line["name"].startswith("LLVM") and line["ok"] for line in status.lines) <= 1, "one renderer is enough"
