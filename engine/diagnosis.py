@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .errors import EngineError
@@ -26,6 +26,7 @@ _PACKAGES = (
     ("drjit", "drjit"),
     ("mediapipe", "mediapipe"),
 )
+FACES = "face landmarks"
 
 Line = dict[str, Any]
 
@@ -39,26 +40,35 @@ def engine_status(thorough: bool = True, tried: Callable[[str], None] = lambda _
     tried("the renderer")
     renderers = _renderers(thorough)
     rendering = any(line["ok"] for line in renderers)
-    needed = [_line("Python", True, platform.python_version())]
+    needed = [_line("Python", True, platform.python_version()), *_packages(rendering, tried)]
+    extra: list[Line] = []
+    if all(line["ok"] for line in needed):
+        tried(FACES)
+        line, can_go_on = _faces()
+        (extra if can_go_on else needed).append(line)
+    tried("FAN")
+    extra.append(_line("FAN", *readiness()))
+    return _status(needed, renderers, extra)
+
+
+def _status(needed: list[Line], renderers: list[Line], extra: list[Line]) -> EngineStatus:
+    """All lines, and the first reason why the engine does not work, if it does not: one renderer is enough."""
+    # Of renderers of which none works, the remedy of the processor's helps most people.
+    none_works = not any(line["ok"] for line in renderers)
+    helpful = sorted(renderers, key=lambda line: str(line["name"]) == "CUDA") if none_works else []
+    wrong = next((line for line in [*needed, *helpful] if not line["ok"]), None)
+    lines = [*needed, *renderers, *extra]
+    if wrong is None:
+        return EngineStatus(True, lines)
+    return EngineStatus(False, lines, f"{wrong['name']}: {wrong['detail']}.", wrong["remedy"])
+
+
+def _packages(rendering: bool, tried: Callable[[str], None]) -> Iterator[Line]:
+    """One line per package; those that need a renderer are not touched where there is none."""
     for module, name in _PACKAGES:
         if rendering or module not in _RENDERER:
             tried(module)
-            needed.append(_package(module, name))
-    if all(line["ok"] for line in needed):
-        tried("MediaPipe's face model")
-        needed += _face_model()
-    tried("FAN")
-    extra = _line("FAN", *readiness())
-    wrong = [line for line in needed if not line["ok"]] or ([] if rendering else _worst(renderers))
-    lines = [*needed, *renderers, extra]
-    if not wrong:
-        return EngineStatus(True, lines)
-    return EngineStatus(False, lines, f"{wrong[0]['name']}: {wrong[0]['detail']}.", wrong[0]["remedy"])
-
-
-def _worst(renderers: list[Line]) -> list[Line]:
-    """Of renderers of which none works, the one whose remedy helps most people: the processor's."""
-    return sorted(renderers, key=lambda line: str(line["name"]) == "CUDA")
+            yield _package(module, name)
 
 
 def _line(name: str, ok: bool, detail: str, remedy: str = "") -> Line:
@@ -77,9 +87,11 @@ def _package(module: str, name: str) -> Line:
     return _line(module, True, version)
 
 
-def _face_model() -> list[Line]:
-    """Whether MediaPipe can look for a face, in an empty picture; nothing where a model file has to be named first."""
-    name = "MediaPipe's face model"
+def _faces() -> tuple[Line, bool]:
+    """Whether MediaPipe can look for a face, in an empty picture; and whether a job can go on without.
+
+    What it lacks a job tells itself, and need not be asked for: the settings may name another model, or FAN.
+    """
     try:
         import numpy as np
 
@@ -87,12 +99,11 @@ def _face_model() -> list[Line]:
         from .settings import Settings
 
         choose_detector(Settings()).detect(np.zeros((64, 64, 3), np.uint8))
-    except EngineError:
-        # A job says so itself, and need not use this one.
-        return []
+    except EngineError as error:
+        return _line(FACES, False, error.message.rstrip("."), error.remedy), True
     except Exception as error:  # A broken binary raises anything.
-        return [_line(name, False, _told(error), _INSTALL)]
-    return [_line(name, True, "finds faces")]
+        return _line(FACES, False, _told(error), _INSTALL), False
+    return _line(FACES, True, "MediaPipe's models work"), True
 
 
 def _renderers(thorough: bool) -> list[Line]:

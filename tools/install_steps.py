@@ -54,11 +54,11 @@ def set_up() -> Facts:
 def check() -> Facts:
     """Check Engine; versions of what the engine imports."""
     ended = sorted(bpy.ops.nextgenface.check_engine())
-    lines = importlib.import_module(f"{module_of('nextgenface')}.operators.session").session.check.lines
+    found = importlib.import_module(f"{module_of('nextgenface')}.operators.session").session.check
     versions = {
-        line["name"]: line["detail"] for line in lines if line["name"] in ("numpy", "scipy", "torch", "mediapipe")
+        line["name"]: line["detail"] for line in found.lines if line["name"] in ("numpy", "scipy", "torch", "mediapipe")
     }
-    return {"ended": ended, "works": bool(lines) and all(line["ok"] for line in lines[:9]), "engine": versions}
+    return {"ended": ended, "works": found.ok, "engine": versions}
 
 
 def reconstruct(photo: str) -> Facts:
