@@ -70,7 +70,7 @@ class Trial:
         command = [*self._words, sys.executable, str(STEPS), *actions]
         # Blender's program looks there before it looks among its own packages; its module only afterwards.
         shared = self.user / "extensions" / ".local" / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
-        environment = {**self._environment, "PYTHONPATH": str(shared)}
+        environment = self._environment | ({"PYTHONPATH": str(shared)} if shared.is_dir() else {})
         done = subprocess.run(
             command, env=environment, cwd=self.home, stdout=subprocess.PIPE, text=True, encoding="utf-8"
         )
