@@ -13,6 +13,11 @@ from .folders import TEMPORARY_PREFIX, abandoned, sweep
 from .user_folders import cache_folder
 
 RENDERERS = "renderers.json"
+ENGINE_CHECKS = "engine_checks.json"
+KERNELS = "kernels"
+FONTS = "fonts"
+# What libraries keep, each with the variable that tells it where.
+LIBRARY_CACHES = {"DRJIT_CACHE_DIR": KERNELS, "MPLCONFIGDIR": FONTS}
 MODELS = "models"
 
 
@@ -46,16 +51,17 @@ def caches(log_folders: list[Path], downloads: list[Path] | None = None) -> list
     def logs() -> list[Path]:
         return [path for folder in log_folders for path in sorted(folder.glob("worker-*.log"))]
 
-    def kept(name: str) -> Cache:
-        path = cache_folder() / name
+    def kept(name: str, *others: str) -> Cache:
+        paths = [cache_folder() / each for each in (name, *others)]
         title, what = _KEPT[name]
-        return Cache(name, title, what, lambda: [path], lambda: _delete([path]))
+        return Cache(name, title, what, lambda: paths, lambda: _delete(paths))
 
     temporary = Path(tempfile.gettempdir())
     return [
         Cache("logs", "Logs", "What the last 20 runs said", logs, lambda: _delete(logs())),
         kept(MODELS),
-        kept(RENDERERS),
+        kept(RENDERERS, ENGINE_CHECKS),
+        kept(KERNELS, FONTS),
         Cache(
             "downloads",
             "Downloads",
@@ -78,9 +84,13 @@ _KEPT = {
         "Computed Models",
         "What was computed of your own face models. Computed again at their next use, in seconds",
     ),
+    KERNELS: (
+        "Compiled Kernels",
+        "What the renderer compiled for this computer. Compiled again at the next job, in half a minute at most",
+    ),
     RENDERERS: (
-        "Renderer Check",
-        "Which LLVM library and GPU work. Found out again at the next start, in a minute at most",
+        "Engine Check",
+        "That the engine works, and which LLVM library and GPU do. Found out again at the next job, in a minute at most",
     ),
 }
 
@@ -100,6 +110,17 @@ def _delete(paths: list[Path]) -> None:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+
+
+def library_caches() -> dict[str, str]:
+    """Variables that have libraries keep what they cache in `cache_folder`; a folder that cannot be made is left out."""
+    found = {}
+    for variable, name in LIBRARY_CACHES.items():
+        folder = cache_folder() / name
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            found[variable] = str(folder)
+    return found
 
 
 def readable_size(count: int) -> str:

@@ -40,6 +40,7 @@ from .protocol import (
     encode,
 )
 from .results.writing import clean_up
+from .user_folders import CACHE_VARIABLE, cache_folder
 
 WORKER_FILE = Path(__file__).resolve().with_name("worker.py")
 # Seconds between the message, the friendly signal and the one that nothing survives.
@@ -76,7 +77,9 @@ class WorkerProcess:
         """
         self.log = new_log(log_folder)
         self._command = [str(python), "-I", "-X", "utf8", str(WORKER_FILE), "--log", str(self.log), *worker_args]
-        self._env = clean_environment(os.environ if env is None else env)
+        # The worker keeps its caches where its starter looks for them.
+        kept = {CACHE_VARIABLE: str(cache_folder())}
+        self._env = clean_environment(kept | dict(os.environ if env is None else env))
         self._cancel_seconds = cancel_seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._begun, self._unwanted = False, False
@@ -297,7 +300,8 @@ class WorkerProcess:
             return
         with self._changed:
             if isinstance(message, EngineStatus):
-                self._checks -= 1
+                # A job may tell it too, without having been asked.
+                self._checks = max(self._checks - 1, 0)
             if isinstance(message, Done | JobCancelled | Failed):
                 self._forget(message.job)
         self._events.put(message)

@@ -107,7 +107,9 @@ def follow(worker: WorkerProcess, job: str, interrupts: Interrupts, console: Con
             worker.close(0.0)
         if message is None:
             continue
-        console.show(message)
+        if not isinstance(message, EngineStatus):
+            # What is wrong with the engine is told by the job's end.
+            console.show(message)
         if isinstance(message, Done | JobCancelled | Failed) and message.job in (job, ""):
             return message
 

@@ -34,6 +34,7 @@ from .protocol import (
     StartJob,
     Warned,
 )
+from .reporter import Reporter
 from .results.png import write_png
 from .results.writing import check_output
 from .settings import Settings
@@ -122,7 +123,14 @@ class ChannelReporter:
             raise Cancelled
 
 
-def run_job(job: Job, work: Callable[[], Any], channel: Channel, temp: Path, log: Path) -> Message:
+def run_job(
+    job: Job,
+    work: Callable[[], Any],
+    channel: Channel,
+    temp: Path,
+    log: Path,
+    ready: Callable[[Reporter], None] = lambda _: None,
+) -> Message:
     """Run ``job`` and return its one final message, which the caller sends. Never raises.
 
     Args:
@@ -133,14 +141,15 @@ def run_job(job: Job, work: Callable[[], Any], channel: Channel, temp: Path, log
         temp: folder for the job's previews; the previous job's are deleted only now, when nobody looks at them any
             more.
         log: named in a failure.
+        ready: called before ``work``; raises where no work can be done.
     """
     begin = time.monotonic()
     try:
         request = job.request
         if isinstance(request, DetectLandmarks):
-            result = _detect(job, request, work, channel, temp)
+            result = _detect(job, request, work, channel, temp, ready)
         else:
-            result = str(_reconstruct(job, request, work, channel, temp))
+            result = str(_reconstruct(job, request, work, channel, temp, ready))
         _log.info("Job %s is done: %s", job.id, result)
         return Done(job.id, result, round(time.monotonic() - begin, 3))
     except Cancelled:
@@ -157,11 +166,19 @@ def run_job(job: Job, work: Callable[[], Any], channel: Channel, temp: Path, log
         release_memory()
 
 
-def _detect(job: Job, request: DetectLandmarks, work: Callable[[], Any], channel: Channel, temp: Path) -> str:
+def _detect(
+    job: Job,
+    request: DetectLandmarks,
+    work: Callable[[], Any],
+    channel: Channel,
+    temp: Path,
+    ready: Callable[[Reporter], None],
+) -> str:
     """Look at each photo; one that is of no use is told in its own message and does not keep the others from being seen."""
     settings = Settings.from_dict(request.settings)
     reporter = ChannelReporter(job, channel, temp)
     reporter.progress("start", 0, 1)
+    ready(reporter)
     look_at = work()
     for index, photo in enumerate(request.photos):
         reporter.progress("landmarks", index, len(request.photos))
@@ -174,7 +191,14 @@ def _detect(job: Job, request: DetectLandmarks, work: Callable[[], Any], channel
     return ""
 
 
-def _reconstruct(job: Job, request: StartJob, work: Callable[[], Any], channel: Channel, temp: Path) -> Path:
+def _reconstruct(
+    job: Job,
+    request: StartJob,
+    work: Callable[[], Any],
+    channel: Channel,
+    temp: Path,
+    ready: Callable[[Reporter], None],
+) -> Path:
     settings = Settings.from_dict(request.settings)
     stages = Stages.of_request(request.checkpoint, request.skip)
     hints = [PhotoHints.from_dict(said) for said in request.hints]
@@ -187,6 +211,7 @@ def _reconstruct(job: Job, request: StartJob, work: Callable[[], Any], channel: 
     folder.mkdir(exist_ok=True)
     reporter = ChannelReporter(job, channel, folder)
     reporter.progress("start", 0, 1)
+    ready(reporter)
     reconstruct = work()
     reporter.progress("start", 1, 1)
     _log.info("Job %s: %s -> %s", job.id, ", ".join(map(str, photos)), output)

@@ -22,7 +22,7 @@ _FILE_PLAIN = re.compile(rf"(?<![\w>.])[^\s'\"<>|:,;()\[\]]+\.({_KINDS})\b", re.
 # Files of the program's own tell nothing about anybody.
 _OWN = re.compile(
     r"(?:photo|reconstruction|render|landmarks|mesh|skinMask|envMap|diffuseMap|specularMap|roughnessMap|normalMap|coverageMap)"
-    r"_?\d+\.\w+|(?:result|report)\.json|head\.npz|hm08\.npz|renderers\.json|stage\d_\w+\.npz"
+    r"_?\d+\.\w+|(?:result|report)\.json|head\.npz|hm08\.npz|renderers\.json|engine_checks\.json|stage\d_\w+\.npz"
 )
 # Names that are no one's.
 _COMMON = {"root", "user", "users", "admin", "home", "localhost", "guest", "public"}

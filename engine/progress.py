@@ -21,6 +21,7 @@ _UNKNOWN_SHARE = 0.02
 # What each stage does, for people.
 STAGE_NAMES: Mapping[str, str] = {
     "start": "Starting the engine",
+    "check": "Checking the engine",
     "photos": "Reading the photo",
     "landmarks": "Finding the face",
     "stage1": "Head and pose",

@@ -194,11 +194,17 @@ class Failed(Message):
 
 @dataclass(frozen=True)
 class EngineStatus(Message):
-    """What works: one line per thing tried, as ``{"name", "ok", "detail", "remedy"}``."""
+    """What works: one line per thing tried, as ``{"name", "ok", "detail", "remedy"}``.
+
+    Where the engine does not work, ``message`` is one sentence on why, and ``remedy`` what to do. Also sent, without a request,
+    by a job whose first step tried the engine out.
+    """
 
     kind: ClassVar[str] = "engine_status"
     ok: bool = False
     lines: list[dict[str, Any]] = field(default_factory=list)
+    message: str = ""
+    remedy: str = ""
 
 
 REQUESTS: tuple[type[Message], ...] = (StartJob, DetectLandmarks, CancelJob, CheckEngine, Shutdown)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from .errors import SettingsError
 from .settings import Settings
+from .typed import is_number
 
 BASEL_FILES = ("model2017-1_face12_nomouth.h5", "albedoModel2020_face12_albedoPart.h5")
 BASEL_MODEL = "bfm2017"
@@ -195,7 +195,7 @@ def checked(name: str, value: Any) -> Any:
     """``value`` of ``name``, a text or a Python value, as the key's kind; SettingsError if it is of none or too small."""
     key = KEYS[name]
     found = _bool(name, value) if key.kind is bool else _plain(name, key.kind, value)
-    if key.kind in (int, float) and not (math.isfinite(found) and found >= key.least):
+    if key.kind in (int, float) and not (is_number(found) and found >= key.least):
         raise SettingsError(f"The setting '{name}' is {value}.", f"It must be {key.least:g} or more.")
     if key.setting and (choices := _OURS[key.setting].metadata["choices"]) and found not in choices:
         raise SettingsError(f"The setting '{name}' is '{found}'.", f"It must be one of: {', '.join(choices)}.")

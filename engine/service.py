@@ -21,16 +21,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import diagnosis, gpu_lost, logs
+from . import check, gpu_lost, logs
+from .caches import library_caches
 from .channel import Channel
 from .folders import TEMPORARY_PREFIX, OwnedFolder, sweep
 from .jobs import Job, run_job
 from .protocol import CancelJob, CheckEngine, DetectLandmarks, Failed, ProtocolError, Ready, Shutdown, StartJob, decode
+from .reporter import Reporter
 from .results.writing import give_up_open_results
 
 _log = logging.getLogger("nextgenface.worker")
 DEFAULT_WORK_FUNCTION = "fit.frugal:reconstruct"
 DEFAULT_DETECT_FUNCTION = "landmarks.detection:look_at"
+DEFAULT_CHECK_FUNCTION = "check:check_if_changed"
 BUSY_MESSAGE, BUSY_REMEDY = "A reconstruction is already running.", "Wait for it to end, or cancel it first."
 
 
@@ -38,12 +41,18 @@ class Service:
     """State that the reading thread and the main thread share."""
 
     def __init__(
-        self, channel: Channel, temp: OwnedFolder, log: Path, work: Callable[[], Any], detect: Callable[[], Any]
+        self,
+        channel: Channel,
+        temp: OwnedFolder,
+        log: Path,
+        work: Callable[[], Any],
+        detect: Callable[[], Any],
+        check_first: Callable[[], Any] | None = None,
     ) -> None:
         self._channel = channel
         self._temp = temp
         self._log = log
-        self._work, self._detect = work, detect
+        self._work, self._detect, self._check = work, detect, check_first
         self._requests: queue.SimpleQueue[Job | CheckEngine] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._job: Job | None = None
@@ -100,11 +109,11 @@ class Service:
             if isinstance(request, Job):
                 self._run(request)
             else:
-                self._channel.send(diagnosis.engine_status())
+                self._channel.send(check.check_engine(thorough=True))
 
     def _run(self, job: Job) -> None:
         work = self._detect if isinstance(job.request, DetectLandmarks) else self._work
-        final = run_job(job, work, self._channel, self._temp.path, self._log)
+        final = run_job(job, work, self._channel, self._temp.path, self._log, self._make_sure)
         if job.gpu_lost:
             # No later job could use it. The starter tells this end by the exit code, once a new worker can be started.
             self.end("the GPU was lost", gpu_lost.EXIT_CODE)
@@ -112,6 +121,17 @@ class Service:
         with self._lock:
             self._job = None
         self._channel.send(final)
+
+    def _make_sure(self, reporter: Reporter) -> None:
+        """Try the engine out where that is due, and tell what came of it. Raises `EngineCheckError` where it does not work."""
+        if self._check is None:
+            return
+        status = self._check()(reporter)
+        if status is not None:
+            self._channel.send(status)
+        check.need(status)
+        # What changes from here on does not reach this process any more.
+        self._check = None
 
     def end(self, reason: str, status: int = 0) -> None:
         """End the process at once, with its temporary files and unfinished results. Not for signal handlers."""
@@ -139,12 +159,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     temp = OwnedFolder(Path(tempfile.gettempdir()), TEMPORARY_PREFIX)
     # PyTorch makes a folder for a compiler that is never called; it should go with the others.
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(temp.path / "torch"))
+    for variable, folder in library_caches().items():
+        os.environ.setdefault(variable, folder)
     channel = Channel(events)
     work, detect = (partial(load_function, name) for name in (options.work_function, options.detect_function))
-    service = Service(channel, temp, log, work, detect)
+    service = Service(channel, temp, log, work, detect, _check_of(options))
     channel.on_broken = lambda: service.end("nobody reads its events")
     signal.signal(signal.SIGTERM, lambda *_: service.end_soon("terminated"))
-    channel.send(Ready(engine=_version(), pid=os.getpid(), log=str(log)))
+    channel.send(Ready(engine=check.program_version(), pid=os.getpid(), log=str(log)))
     threading.Thread(target=service.read, args=(requests,), name="requests", daemon=True).start()
     service.serve(options.idle_minutes * 60 or None)
     return 0
@@ -165,7 +187,19 @@ def _parser() -> argparse.ArgumentParser:
         default=os.environ.get("NEXTGENFACE_DETECT_FUNCTION", DEFAULT_DETECT_FUNCTION),
         help="the same for a detection",
     )
+    parser.add_argument(
+        "--check-function",
+        default=os.environ.get("NEXTGENFACE_CHECK_FUNCTION", ""),
+        help="what tries the engine out before its first job; by default only an engine with its own work function",
+    )
     return parser
+
+
+def _check_of(options: argparse.Namespace) -> Callable[[], Any] | None:
+    """What gives the check; None where there is none: another work function may need something else."""
+    own = DEFAULT_CHECK_FUNCTION if options.work_function == DEFAULT_WORK_FUNCTION else ""
+    name = options.check_function or own
+    return partial(load_function, name) if name else None
 
 
 def load_function(name: str) -> Any:
@@ -177,16 +211,11 @@ def load_function(name: str) -> Any:
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
         spec.loader.exec_module(module)
-    elif name in (DEFAULT_WORK_FUNCTION, DEFAULT_DETECT_FUNCTION):
+    elif name in (DEFAULT_WORK_FUNCTION, DEFAULT_DETECT_FUNCTION, DEFAULT_CHECK_FUNCTION):
         module = importlib.import_module(f"{__package__}.{place}")
     else:
         module = importlib.import_module(place)
     return getattr(module, attribute)
-
-
-def _version() -> str:
-    root = sys.modules.get((__package__ or "").rpartition(".")[0])
-    return str(getattr(root, "__version__", ""))
 
 
 def _private_streams() -> tuple[int, int]:

@@ -17,7 +17,7 @@ from pathlib import Path
 PACKAGE = "nextgenface"
 
 
-def _engine_package() -> str:
+def engine_package() -> str:
     """The dotted name of the engine's package, importable after this call."""
     if __package__:
         return __package__
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Before the import of the service, which needs them.
     for folder in options.packages:
         _add_packages(folder)
-    service = importlib.import_module(f"{_engine_package()}.service")
+    service = importlib.import_module(f"{engine_package()}.service")
     return int(service.main(others))
 
 

@@ -7,6 +7,7 @@ import bpy
 
 from ..engine.errors import EngineError
 from ..engine.logs import new_log
+from ..engine.user_folders import use_cache_folder
 from ..properties.places import (
     ROOT,
     download_folder,
@@ -15,8 +16,9 @@ from ..properties.places import (
     environment_python,
     log_folder,
     offline_packages,
+    user_folder,
 )
-from ..properties.preferences import chosen_packages, wants_fan
+from ..properties.preferences import chosen_index, chosen_packages, index_problem, wants_fan
 from .engine_setup import COMPLETE, EngineSetup, Source, being_made, fan_steps, find_python, steps
 from .pump import PumpMixin, redraw_panels
 from .reconstruct import need_python
@@ -36,10 +38,16 @@ class SetupState:
 setup = SetupState()
 
 
+def check_engine() -> None:
+    """Press Check Engine. Without a window nobody waits for it, and the next job does it."""
+    if not bpy.app.background and bpy.ops.nextgenface.check_engine.poll():
+        bpy.ops.nextgenface.check_engine("INVOKE_DEFAULT")
+
+
 def package_source(context: bpy.types.Context) -> Source:
     """A folder that has the packages, where there is one; else the downloads."""
     offline = offline_packages(chosen_packages(context))
-    return Source(offline or download_folder(), offline is not None)
+    return Source(offline or download_folder(), offline is not None, chosen_index(context))
 
 
 class NEXTGENFACE_OT_check_engine(PumpMixin, bpy.types.Operator):
@@ -92,8 +100,11 @@ class _Install(PumpMixin):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Once at a time, and only if Blender may go online or need not."""
-        if not bpy.app.online_access and not package_source(context).offline:
+        source = package_source(context)
+        if not bpy.app.online_access and not source.offline:
             cls.poll_message_set("Allow Online Access in Blender's preferences (System) first")
+        elif not source.offline and index_problem(source.torch_index):
+            cls.poll_message_set(index_problem(source.torch_index))
         elif setup.is_running() or session.is_active:
             cls.poll_message_set(BUSY if session.is_active else "The set-up is running")
         else:
@@ -113,7 +124,10 @@ class _Install(PumpMixin):
         if setup.current.running:
             return None
         self.report({"INFO"} if setup.current.ok else {"ERROR"}, setup.current.message)
-        return {"FINISHED"} if setup.current.ok else {"CANCELLED"}
+        if not setup.current.ok:
+            return {"CANCELLED"}
+        check_engine()
+        return {"FINISHED"}
 
 
 class NEXTGENFACE_OT_setup_engine(_Install, bpy.types.Operator):
@@ -136,7 +150,8 @@ class NEXTGENFACE_OT_setup_engine(_Install, bpy.types.Operator):
         folder.parent.mkdir(parents=True, exist_ok=True)
         new, source = being_made(folder), package_source(context)
         commands = steps(python, new, environment_python(new), ROOT / "wheels", source, wants_fan(context))
-        setup.current = EngineSetup(commands, folder, new_log(log_folder()), engine_stamp())
+        log = new_log(log_folder())
+        setup.current = EngineSetup(commands, folder, log, engine_stamp(), variables=source.variables())
         setup.current.start()
         return True
 
@@ -154,8 +169,9 @@ class NEXTGENFACE_OT_add_fan(_Install, bpy.types.Operator):
             self.report({"ERROR"}, "The engine is not set up yet. Press Set Up Engine, with FAN switched on.")
             return False
         session.close()
-        commands = fan_steps(environment_python(folder), ROOT / "wheels", package_source(context))
-        setup.current = EngineSetup(commands, folder, new_log(log_folder()), adds=True)
+        source = package_source(context)
+        commands = fan_steps(environment_python(folder), ROOT / "wheels", source)
+        setup.current = EngineSetup(commands, folder, new_log(log_folder()), adds=True, variables=source.variables())
         setup.current.start()
         return True
 
@@ -185,8 +201,14 @@ CLASSES = (
 )
 
 
+def register() -> None:
+    """Keep caches where they go with the add-on."""
+    use_cache_folder(user_folder("cache"))
+
+
 def unregister() -> None:
     """End a set-up that still runs."""
+    use_cache_folder(None)
     if setup.is_running():
         setup.current.cancel()
         setup.current.join(10)

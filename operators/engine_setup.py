@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from ..engine.processes import clean_environment, own_group
 COMPLETE = "complete"
 # What pip said last, for the reason of a failure.
 LINES_KEPT = 8
+# Read by wheels/install.py.
+TORCH_INDEX_VARIABLE = "NEXTGENFACE_TORCH_INDEX"
 # MediaPipe's last version with models has wheels up to this Python.
 WANTED = (3, 11)
 
@@ -47,10 +49,16 @@ class Source:
     Attributes:
         folder: where they are, or are downloaded to.
         offline: all of them are there, and nothing is downloaded.
+        torch_index: address of a package index that has PyTorch's CPU build; empty: pip's own, or the variable's.
     """
 
     folder: Path
     offline: bool
+    torch_index: str = ""
+
+    def variables(self) -> dict[str, str]:
+        """For the environment of the installer: an address is no argument that other users could see."""
+        return {TORCH_INDEX_VARIABLE: self.torch_index} if self.torch_index else {}
 
 
 def being_made(folder: Path) -> Path:
@@ -89,6 +97,7 @@ class EngineSetup:
         log: Path,
         stamp: str = "",
         adds: bool = False,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         """Nothing is started yet.
 
@@ -98,6 +107,7 @@ class EngineSetup:
             log: where all output goes.
             stamp: what `COMPLETE` in ``folder`` says at the end.
             adds: something is added to an environment that is whole, and that stays whatever happens.
+            variables: set for the commands, beside the environment of this process.
         """
         self.title, self.line, self.message = "", "", ""
         self.number, self.count = 0, len(commands)
@@ -106,6 +116,7 @@ class EngineSetup:
         self.running = True
         self.ok = False
         self._commands, self._folder, self._stamp, self._adds = commands, folder, stamp, adds
+        self._environment = clean_environment({**os.environ, **(variables or {})})
         self._process: subprocess.Popen[str] | None = None
         self._cancelled = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine_setup", daemon=True)
@@ -150,7 +161,7 @@ class EngineSetup:
         with self.log.open("a", encoding="utf-8") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                text=True, encoding="utf-8", errors="replace", env=clean_environment(os.environ), **own_group(),
+                text=True, encoding="utf-8", errors="replace", env=self._environment, **own_group(),
             )  # fmt: skip
             assert self._process.stdout is not None
             if self._cancelled.is_set():

@@ -12,7 +12,7 @@ from ..engine.progress import duration
 from ..operators.obstacles import why_not
 from ..operators.session import Phase, Status, session
 from ..properties.photos import active_photo, photo_path
-from ..properties.places import engine_python
+from ..properties.places import engine_python, is_outdated
 from ..properties.preferences import chosen_python
 from .openers import draw_opener
 from .photos import draw_photos, trouble_sentence
@@ -58,11 +58,14 @@ def _draw_photo(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     chosen = context.scene.nextgenface
     draw_photos(layout, context)
     draw_preset(layout, chosen)
-    if engine_python(chosen_python(context)) is None:
+    python = engine_python(chosen_python(context))
+    if python is None:
         box = layout.box()
         draw_wrapped(box, context, "First, the engine: 2 GB or more of packages, for this add-on only.", "INFO")
         draw_engine(box, context)
         return
+    if is_outdated(python):
+        draw_engine(layout.box(), context)
     _draw_button(layout, context, chosen)
 
 

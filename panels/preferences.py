@@ -14,8 +14,16 @@ from ..operators.engine import package_source, setup
 from ..operators.preferences_caches import measured
 from ..operators.session import session
 from ..properties.places import ROOT_PACKAGE, engine_folder, engine_python, environment_python, is_outdated, log_folder
-from ..properties.preferences import EnginePreferences, chosen_python, own_preferences
+from ..properties.preferences import (
+    EnginePreferences,
+    chosen_index,
+    chosen_python,
+    index_problem,
+    own_preferences,
+)
 from .text import draw_wrapped
+
+OUTDATED = "This version of the add-on needs other packages than the engine has: set it up again."
 
 
 class NEXTGENFACE_AP_preferences(EnginePreferences, bpy.types.AddonPreferences):
@@ -38,7 +46,7 @@ def draw_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     python = engine_python(chosen_python(context))
     draw_wrapped(layout, context, f"Python: {python}" if python else "The engine is not set up yet.", "CONSOLE")
     if python and is_outdated(python):
-        draw_wrapped(layout, context, "It was set up for another version of this add-on: set it up again.", "ERROR")
+        draw_wrapped(layout, context, OUTDATED, "ERROR")
     if setup.is_running():
         _draw_setup(layout, context)
         return
@@ -90,6 +98,12 @@ def _draw_engine_and_fan(layout: bpy.types.UILayout, context: bpy.types.Context)
     if own is None:
         return
     layout.prop(own, "packages_folder")
+    column = layout.column()
+    problem = index_problem(chosen_index(context))
+    column.alert = bool(problem)
+    column.prop(own, "torch_index", placeholder="https://")
+    if problem:
+        draw_wrapped(column, context, f"{problem}.", "ERROR")
     row = layout.row()
     row.prop(own, "with_fan")
     if engine_python(own.engine_python) == environment_python(engine_folder()):

@@ -11,12 +11,16 @@ from pathlib import Path
 
 import bpy
 
+from ..wheels.lockfile import read as read_lock
+from ..wheels.lockfile import this_platform
+
 ROOT_PACKAGE = __package__.rpartition(".")[0]
 ROOT = Path(__file__).resolve().parents[1]
 ENGINE_PYTHON_VARIABLE = "NEXTGENFACE_ENGINE_PYTHON"
 # Names a folder that has the engine's packages: nothing is downloaded then.
 PACKAGES_VARIABLE = "NEXTGENFACE_PACKAGES"
-ENGINE_LISTS = ("engine.txt", "mediapipe.txt")
+# Of wheels/; another pip makes no other engine.
+ENGINE_LISTS = ("engine", "mediapipe")
 # For properties with paths: that they may begin with "//". Blender before 4.5 has no word for it, and lets all of them.
 RELATIVE = {"options": {"PATH_SUPPORTS_BLEND_RELATIVE"}} if bpy.app.version >= (4, 5, 0) else {}
 
@@ -55,8 +59,16 @@ def _carries_packages() -> bool:
 
 @functools.cache
 def engine_stamp() -> str:
-    """Changes with the packages that the engine of this version of the add-on needs."""
-    return hashlib.sha256(b"".join((ROOT / "wheels" / name).read_bytes() for name in ENGINE_LISTS)).hexdigest()
+    """Changes with the files of packages that this version of the add-on locks for this platform, whatever the Python."""
+    platform = this_platform()
+    files = [
+        file["sha256"]
+        for package in read_lock()["packages"]
+        if package["list"] in ENGINE_LISTS
+        for file in package["files"]
+        if any(target.startswith(platform) for target in file["targets"])
+    ]
+    return hashlib.sha256(" ".join(sorted(files)).encode()).hexdigest()
 
 
 def is_outdated(python: Path) -> bool:

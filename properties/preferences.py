@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import bpy
 
 from .places import ROOT_PACKAGE
@@ -22,6 +24,13 @@ class EnginePreferences:
         "files that came with the add-on, if any, else a download",
         subtype="DIR_PATH",
     )
+    torch_index: bpy.props.StringProperty(
+        name="PyTorch Index",
+        description="Address of the package index that Set Up Engine takes PyTorch's build for processors from, as named in "
+        "PyTorch's installation guide. It begins with https://. Empty: the index that pip is set up to use, which on Linux "
+        "often has only builds for graphics cards",
+        maxlen=1024,
+    )
     with_fan: bpy.props.BoolProperty(
         name="Set Up FAN Too",
         description="Set Up Engine also installs FAN, which finds 68 points of a face. Its weights are files of their own",
@@ -39,6 +48,26 @@ def chosen_packages(context: bpy.types.Context) -> str:
     """The folder with packages in the preferences, or nothing."""
     own = own_preferences(context)
     return own.packages_folder if own else ""
+
+
+def chosen_index(context: bpy.types.Context) -> str:
+    """The address of PyTorch's index in the preferences, or nothing."""
+    own = own_preferences(context)
+    return own.torch_index.strip() if own else ""
+
+
+def index_problem(address: str) -> str:
+    """Why ``address`` is none that packages may come from, in a sentence without its full stop; empty where it may be used."""
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname
+    except ValueError:
+        return "The PyTorch Index is no address"
+    if not address:
+        return ""
+    if parts.scheme != "https" or not host or address != "".join(address.split()):
+        return "The PyTorch Index must be a whole address that begins with https://"
+    return "The PyTorch Index has a password in it, which would be seen in logs" if "@" in parts.netloc else ""
 
 
 def wants_fan(context: bpy.types.Context) -> bool:

@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from lockfile import ENGINE_LISTS, LockError, Wheel, requirements, this_platform, wheels_for
 
-# Names a package index that has PyTorch's CPU builds.
+# Names a package index that has PyTorch's CPU builds, where no option does.
 TORCH_INDEX = "NEXTGENFACE_TORCH_INDEX"
 _PIP = (sys.executable, "-I", "-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check")
 _EXACTLY = ("--no-deps", "--require-hashes", "--only-binary=:all:", "--progress-bar", "off")
@@ -64,15 +65,31 @@ def download(wheel: Wheel, folder: Path, *options: str) -> None:
     # Only builds that the main index does not take have such a version.
     is_apart = "+" in wheel.version
     own = os.environ.get(TORCH_INDEX) if is_apart else None
+    if own:
+        check_index(own)
     try:
         _pip("download", [wheel], "--dest", str(folder), *options, *(["--extra-index-url", own] if own else []))
     except InstallError as error:
         if not is_apart:
             raise
-        advice = f"Set {TORCH_INDEX} to the index for processors that {wheel.name}'s installation guide names, or use a full zip."
+        advice = (
+            f"Give the index for processors that {wheel.name}'s installation guide names as PyTorch Index in the add-on's "
+            f"preferences, or in {TORCH_INDEX}; or use a full zip."
+        )
         raise InstallError(f"{error} {advice}") from error
     if not wheel.is_whole(folder):
         raise InstallError(f"The index gave another file than {wheel.file}. Try again later, or report it.")
+
+
+def check_index(address: str) -> None:
+    """Raise InstallError unless ``address`` is a whole https address without blanks or a password in it."""
+    try:
+        parts = urllib.parse.urlsplit(address)
+        good = parts.scheme == "https" and bool(parts.hostname) and "@" not in parts.netloc
+    except ValueError:
+        good = False
+    if not good or address != "".join(address.split()):
+        raise InstallError("The PyTorch index is not an address that begins with https:// and has no password in it.")
 
 
 def _pip(command: str, wheels: Sequence[Wheel], *options: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..caches import RENDERERS
+from ..caches import LIBRARY_CACHES, RENDERERS
 from ..plain_json import parsed, read_text
 from ..user_folders import cache_folder
 from ..whole_files import write_whole
@@ -112,7 +112,10 @@ def _reason(done: subprocess.CompletedProcess[str]) -> str:
 
 def _clean_environment() -> dict[str, str]:
     """This process's variables without those that steer Python or Dr.Jit (the search path goes by argument)."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "DRJIT_", "MITSUBA_"))}
+    steering = ("PYTHON", "DRJIT_", "MITSUBA_")
+    return {
+        name: value for name, value in os.environ.items() if name in LIBRARY_CACHES or not name.startswith(steering)
+    }
 
 
 def _key(variant: str, llvm: Path | None) -> str:

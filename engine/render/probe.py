@@ -21,7 +21,7 @@ TINY_SCENE: dict[str, Any] = {
         "type": "rectangle",
         "bsdf": {"type": "principled", "base_color": {"type": "rgb", "value": [0.6, 0.4, 0.3]}, "roughness": 0.4},
     },
-    "sensor": {"type": "perspective", "fov": 20.0, "film": {"type": "hdrfilm", "width": 4, "height": 4}},
+    "sensor": {"type": "perspective", "fov": 20.0, "film": {"type": "hdrfilm", "width": 8, "height": 8}},
 }
 
 

@@ -95,10 +95,10 @@ def _first_working_llvm() -> Path | None:
     return next((path for path in llvm.candidates() if llvm.try_out(LLVM_VARIANT, path).ok), None)
 
 
-def describe() -> list[dict[str, object]]:
+def describe(thorough: bool = True) -> list[dict[str, object]]:
     """What works on this machine and what does not, in the form of `EngineStatus.lines`: name, ok, detail, remedy.
 
-    Tries every library that is found, so it may take a minute the first time.
+    Tries every library that is found, so it may take a minute the first time; if not ``thorough``, only until one works.
     """
     if importlib.util.find_spec("mitsuba") is None:
         return [_line("Mitsuba", False, "not installed", "Install the engine's packages.")]
@@ -107,10 +107,22 @@ def describe() -> list[dict[str, object]]:
     if driver:
         trial = llvm.try_out(CUDA_VARIANT, None)
         lines = [_line("CUDA", trial.ok, f"{driver}: {trial.detail}", "" if trial.ok else "Update NVIDIA's driver.")]
-    trials = [llvm.try_out(LLVM_VARIANT, path) for path in llvm.candidates()]
+        if trial.ok and not thorough:
+            return lines
+    trials = _trials(thorough)
     remedy = "" if any(trial.ok for trial in trials) else LLVM_REMEDY
     lines += [_line(f"LLVM {trial.llvm}", trial.ok, trial.detail, "" if trial.ok else remedy) for trial in trials]
     return lines if trials else [*lines, _line("LLVM", False, "no library found", LLVM_REMEDY)]
+
+
+def _trials(all_of_them: bool) -> list[llvm.Trial]:
+    """What came of the LLVM libraries, the best first; up to the first that works unless all are asked for."""
+    trials: list[llvm.Trial] = []
+    for path in llvm.candidates():
+        trials.append(llvm.try_out(LLVM_VARIANT, path))
+        if trials[-1].ok and not all_of_them:
+            break
+    return trials
 
 
 def _line(name: str, ok: bool, detail: str, remedy: str) -> dict[str, object]:

@@ -6,6 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
+import lockfile
 import pytest
 from nextgenface.operators.engine_setup import (
     COMPLETE,
@@ -56,6 +57,32 @@ def test_an_engine_of_another_version_is_known(tmp_path, monkeypatch):
     (folder / COMPLETE).write_text("of another version", encoding="utf-8")
     assert places.is_outdated(python)
     assert not places.is_outdated(Path(sys.executable)), "somebody's own Python is their own affair"
+
+
+def test_the_engine_stays_unless_the_lock_of_this_platform_changes(monkeypatch):
+    def stamp_of(change):
+        lock = lockfile.read()
+        change(lock["packages"])
+        monkeypatch.setattr(places, "read_lock", lambda: lock)
+        places.engine_stamp.cache_clear()
+        return places.engine_stamp()
+
+    def renew(name, target):
+        def change(packages):
+            package = next(each for each in packages if each["name"] == name)
+            file = next(file for file in package["files"] if any(key.startswith(target) for key in file["targets"]))
+            file["sha256"] = "0" * 64
+
+        return change
+
+    monkeypatch.setattr(places, "this_platform", lambda: "linux-x64")
+    before = stamp_of(lambda _: None)
+    assert stamp_of(renew("torch", "windows-x64")) == before
+    assert stamp_of(renew("pip", "linux-x64")) == before, "another pip makes no other engine"
+    assert stamp_of(renew("face-alignment", "linux-x64")) == before
+    assert stamp_of(renew("torch", "linux-x64")) != before
+    monkeypatch.undo()
+    places.engine_stamp.cache_clear()
 
 
 def test_a_folder_of_packages_needs_no_network(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from nextgenface.operators import engine as engine_operators
 from nextgenface.operators import preferences_caches, preferences_folders, preferences_report
 from nextgenface.operators.engine_setup import COMPLETE, EngineSetup, Source, fan_steps, steps
 from nextgenface.operators.session import session
-from nextgenface.panels import export, preferences
+from nextgenface.panels import export, face, preferences
 from nextgenface.properties import places
 
 pytestmark = pytest.mark.blender
@@ -70,12 +70,30 @@ def test_the_page_is_drawn_whole(add_on, monkeypatch):
 
     operators, labels = drawn(draw)
     assert {"nextgenface.setup_engine", "nextgenface.check_engine", "nextgenface.copy_report"} <= set(operators)
-    assert operators.count("nextgenface.clear_cache") == 5
+    assert operators.count("nextgenface.clear_cache") == 6
     assert operators.count("wm.url_open") == 5
     assert any("Basel Face Model 2017" in label for label in labels)
     assert any(label.startswith("Logs: ") for label in labels)
     monkeypatch.setattr(session.check, "lines", [{"name": "CUDA", "ok": True, "detail": "fine", "remedy": ""}])
     assert any("CUDA: fine" in label for label in drawn(draw)[1])
+
+
+@pytest.mark.parametrize("outdated", [True, False])
+def test_an_engine_that_lacks_packages_is_told_in_the_preferences_and_the_sidebar(add_on, monkeypatch, outdated):
+    monkeypatch.setattr(preferences, "is_outdated", lambda _: outdated)
+    monkeypatch.setattr(face, "is_outdated", lambda _: outdated)
+    for draw in (preferences.draw_engine, face._draw_photo):
+        operators, labels = drawn(lambda layout, draw=draw: draw(layout, bpy.context))
+        assert (preferences.OUTDATED in " ".join(labels)) == outdated
+        assert ("nextgenface.setup_engine" in operators) == (outdated or draw is preferences.draw_engine)
+
+
+def test_a_wrong_index_is_told_below_its_field(add_on):
+    own = bpy.context.preferences.addons["nextgenface"].preferences
+    for address, told in (("http://packages.example", True), ("https://packages.example", False)):
+        own.torch_index = address
+        _, labels = drawn(lambda layout: preferences._draw_engine_and_fan(layout, bpy.context))
+        assert ("The PyTorch Index must be a whole address" in " ".join(labels)) == told
 
 
 def test_the_export_panel_is_drawn(add_on):

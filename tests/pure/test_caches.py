@@ -5,7 +5,9 @@ from __future__ import annotations
 import tempfile
 
 import pytest
-from nextgenface.engine.caches import caches, readable_size
+from nextgenface.engine import user_folders
+from nextgenface.engine.caches import caches, library_caches, readable_size
+from nextgenface.engine.client import WorkerProcess
 from nextgenface.engine.folders import LOCK_NAME, TEMPORARY_PREFIX, OwnedFolder
 
 
@@ -17,6 +19,10 @@ def places(tmp_path, monkeypatch):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "cache" / "models" / "ict-1.npz").write_bytes(bytes(1000))
     (tmp_path / "cache" / "renderers.json").write_bytes(bytes(10))
+    (tmp_path / "cache" / "engine_checks.json").write_bytes(bytes(7))
+    for number, name in enumerate(("kernels", "fonts"), 40):
+        (tmp_path / "cache" / name).mkdir()
+        (tmp_path / "cache" / name / "a.bin").write_bytes(bytes(number))
     (tmp_path / "logs" / "worker-1.log").write_bytes(bytes(200))
     (tmp_path / "packages" / "one-1.0-py3-none-any.whl").write_bytes(bytes(300))
     (tmp_path / "logs" / "notes.txt").write_bytes(bytes(5))
@@ -34,13 +40,14 @@ def test_sizes_and_clearing(places):
         assert {name: cache.size() for name, cache in found.items()} == {
             "logs": 200,
             "models": 1000,
-            "renderers.json": 10,
+            "kernels": 81,
+            "renderers.json": 17,
             "downloads": 300,
             "previews": 50,
         }
         for cache in found.values():
             cache.clear()
-        assert [cache.size() for cache in found.values()] == [0, 0, 0, 0, 0]
+        assert [cache.size() for cache in found.values()] == [0] * 6
         left = sorted(path.relative_to(places).as_posix() for path in places.rglob("*"))
         name = living.path.name
         assert left == [
@@ -48,6 +55,28 @@ def test_sizes_and_clearing(places):
         ]  # fmt: skip
     finally:
         living.remove()
+
+
+def test_libraries_are_told_where_to_cache(places):
+    told = library_caches()
+    assert told == {
+        "DRJIT_CACHE_DIR": str(places / "cache" / "kernels"),
+        "MPLCONFIGDIR": str(places / "cache" / "fonts"),
+    }
+    (places / "cache" / "kernels" / "a.bin").unlink()
+    (places / "cache" / "kernels").rmdir()
+    (places / "cache" / "kernels").touch()
+    assert list(library_caches()) == ["MPLCONFIGDIR"], "what cannot be made is left to the library"
+
+
+def test_a_worker_keeps_its_caches_where_its_starter_looks(places, monkeypatch):
+    assert WorkerProcess(places)._env["NEXTGENFACE_CACHE"] == str(places / "cache")
+    monkeypatch.delenv("NEXTGENFACE_CACHE")
+    user_folders.use_cache_folder(places / "mine")
+    try:
+        assert WorkerProcess(places)._env["NEXTGENFACE_CACHE"] == str(places / "mine")
+    finally:
+        user_folders.use_cache_folder(None)
 
 
 def test_a_linked_folder_is_unlinked_and_not_emptied(places):

@@ -171,15 +171,28 @@ def test_nothing_is_downloaded_offline(tmp_path, monkeypatch):
     assert calls == []
 
 
-@pytest.mark.parametrize("own", ["", "some-index"])
+@pytest.mark.parametrize("own", ["", "https://packages.example/whl"])
 def test_pytorch_s_own_index_is_asked_where_it_is_named_and_asked_for_where_not(tmp_path, monkeypatch, own):
     monkeypatch.setenv(install.TORCH_INDEX, own)
     calls = calls_of_pip(monkeypatch, code=1)
-    with pytest.raises(install.InstallError, match=f"Set {install.TORCH_INDEX} to the index .* or use a full zip"):
+    with pytest.raises(
+        install.InstallError, match="PyTorch Index in the add-on's preferences, or in NEXTGENFACE_TORCH_INDEX; or use"
+    ):
         install.download(Wheel("torch", "engine", "torch-1.0+cpu-py3-none-any.whl", "0" * 64), tmp_path)
     indexes = [call[call.index("--extra-index-url") + 1] if "--extra-index-url" in call else "" for call in calls]
     assert indexes == [own]
     assert all("--require-hashes" in call and "--no-deps" in call for call in calls)
+
+
+@pytest.mark.parametrize(
+    "own", ["http://packages.example", "file:///tmp", "-r /etc/passwd", "https://me:word@x.example"]
+)
+def test_no_other_index_than_one_by_https_is_asked(tmp_path, monkeypatch, own):
+    monkeypatch.setenv(install.TORCH_INDEX, own)
+    calls = calls_of_pip(monkeypatch)
+    with pytest.raises(install.InstallError, match="begins with https://"):
+        install.download(Wheel("torch", "engine", "torch-1.0+cpu-py3-none-any.whl", "0" * 64), tmp_path)
+    assert calls == []
 
 
 def test_the_locked_pip_comes_first(tmp_path, monkeypatch):

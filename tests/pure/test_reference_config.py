@@ -126,6 +126,17 @@ def test_the_usual_value_of_a_key_is_our_default(name):
 
 
 @pytest.mark.parametrize(
+    "name", [name for name, key in KEYS.items() if key.kind in (int, float)] + ["texture_size", "seed"]
+)
+def test_a_number_that_no_float_can_hold_is_told(name, tmp_path):
+    """400 digits; found by fuzzing."""
+    file = tmp_path / "config.ini"
+    file.write_text(f"{name} = {'9' * 400}\n", encoding="utf-8")
+    with pytest.raises(SettingsError):
+        Settings.from_dict(presets.load(file).values)
+
+
+@pytest.mark.parametrize(
     ("line", "expected"),
     [
         ("textureResolution = 128", "textureResolution = 128 is taken as texture_size = 256,"),
