@@ -9,6 +9,7 @@ from typing import Any
 
 from .errors import EngineError
 from .landmarks.fan_weights import readiness
+from .landmarks.task_file import MODEL, find_model, has_bundled_models
 from .protocol import EngineStatus
 
 _INSTALL = "Install the engine's packages again."
@@ -36,12 +37,22 @@ def engine_status() -> EngineStatus:
     rendering = any(line["ok"] for line in renderers)
     lines = [_line("Python", True, platform.python_version())]
     lines += [_package(module, name) for module, name in _PACKAGES if rendering or module not in _RENDERER]
+    lines.append(_face_model())
     ok = all(line["ok"] for line in lines) and rendering
     return EngineStatus(ok, [*lines, *renderers, _line("FAN", *readiness())])
 
 
 def _line(name: str, ok: bool, detail: str, remedy: str = "") -> dict[str, Any]:
     return {"name": name, "ok": ok, "detail": detail, "remedy": remedy}
+
+
+def _face_model() -> dict[str, Any]:
+    """The models that find a face: MediaPipe's own or a file."""
+    if has_bundled_models():
+        return _line("face landmarks", True, "MediaPipe's models")
+    found = find_model()
+    remedy = f"Set the engine up again, or name a {MODEL.name} in the settings."
+    return _line("face landmarks", found is not None, MODEL.name if found else "no model", "" if found else remedy)
 
 
 def _package(module: str, name: str) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from .quiet import quiet_stderr
 from .search import find_faces
 
 WHERE_TO_GET = (
-    "Download face_landmarker.task from MediaPipe's page 'Face landmark detection guide' and choose it in the settings."
+    "Set the engine up again, or download face_landmarker.task from MediaPipe's page 'Face landmark detection guide' and choose "
+    "it in the settings."
 )
 
 
