@@ -9,8 +9,9 @@ from typing import Any
 
 from .errors import EngineError
 from .landmarks.fan_weights import readiness
-from .landmarks.task_file import MODEL, find_model, has_bundled_models
+from .landmarks.task_file import MODEL, has_bundled_models
 from .protocol import EngineStatus
+from .settings import Settings
 
 _INSTALL = "Install the engine's packages again."
 # These two take the first LLVM that they find when they are imported, and may end the process with it.
@@ -47,12 +48,18 @@ def _line(name: str, ok: bool, detail: str, remedy: str = "") -> dict[str, Any]:
 
 
 def _face_model() -> dict[str, Any]:
-    """The models that find a face: MediaPipe's own or a file."""
+    """The models that find a face: MediaPipe's own, or a file, which is tried out."""
     if has_bundled_models():
         return _line("face landmarks", True, "MediaPipe's models")
-    found = find_model()
-    remedy = f"Set the engine up again, or name a {MODEL.name} in the settings."
-    return _line("face landmarks", found is not None, MODEL.name if found else "no model", "" if found else remedy)
+    try:
+        # Only now: it imports NumPy, and what is told here must be told where that is missing.
+        choose = importlib.import_module(f"{__package__}.landmarks.choose")
+        choose.choose_detector(Settings())
+    except EngineError as error:
+        return _line("face landmarks", False, error.message, error.remedy)
+    except Exception as error:  # A broken binary raises anything.
+        return _line("face landmarks", False, f"{type(error).__name__}: {error}", _INSTALL)
+    return _line("face landmarks", True, MODEL.name)
 
 
 def _package(module: str, name: str) -> dict[str, Any]:

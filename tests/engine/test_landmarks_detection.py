@@ -15,6 +15,7 @@ cv2 = pytest.importorskip("cv2")
 from nextgenface.engine.errors import PhotoError, SettingsError  # noqa: E402
 from nextgenface.engine.landmarks.choose import choose_detector, has_bundled_models  # noqa: E402
 from nextgenface.engine.landmarks.detector import DetectedFace, largest_face  # noqa: E402
+from nextgenface.engine.landmarks.task_file import find_model  # noqa: E402
 from nextgenface.engine.photos.reading import read_photo  # noqa: E402
 from nextgenface.engine.reporter import SilentReporter  # noqa: E402
 from nextgenface.engine.settings import Settings  # noqa: E402
@@ -22,7 +23,7 @@ from nextgenface.engine.settings import Settings  # noqa: E402
 ASTRONAUT = Path(__file__).parents[1] / "data" / "astronaut.png"
 # Read off the picture by eye, in pixels: the outer corners of her right and left eye, the corners of the mouth, the chin.
 PLACES = {33: (194, 101), 263: (258, 104), 61: (204, 141), 291: (244, 141), 152: (225, 179)}
-TASK_FILE = os.environ.get("NEXTGENFACE_FACE_LANDMARKER", "")
+TASK_FILE = os.environ.get("NEXTGENFACE_FACE_LANDMARKER", "") or str(find_model() or "")
 
 
 class Listener(SilentReporter):
@@ -135,6 +136,19 @@ def test_a_wrong_model_file_is_told(tmp_path):
     (tmp_path / "text.task").write_text("no model")
     with pytest.raises(SettingsError, match="not a face landmarker"):
         choose_detector(Settings(landmark_model_file=str(tmp_path / "text.task")))
+
+
+def test_a_library_that_the_system_lacks_is_told(monkeypatch, tmp_path):
+    from mediapipe.tasks.python import vision
+
+    def fails(_options):
+        raise OSError("libEGL.so.1: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(vision.FaceLandmarker, "create_from_options", fails)
+    (tmp_path / "some.task").write_bytes(b"some")
+    with pytest.raises(SettingsError, match=r"lacks a library of the system: libEGL\.so\.1\.") as told:
+        choose_detector(Settings(landmark_model_file=str(tmp_path / "some.task")))
+    assert "libegl1" in told.value.remedy
 
 
 def test_mediapipe_keeps_quiet(capfd, astronaut):
