@@ -32,8 +32,6 @@ def state():
         found["setup"] = {name: getattr(setup, name) for name in ("running", "ok", "title", "line", "message")}
     if session := part("operators.session"):
         status = session.session.status
-        check = session.session.check
-        found |= {"checked": check.ok and not check.running, "lines": check.lines}
         found["job"] = {"phase": status.phase.value, "stage": status.stage, "message": status.message}
     if ADDON in bpy.context.preferences.addons:
         chosen = bpy.context.scene.nextgenface
