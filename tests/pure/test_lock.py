@@ -113,10 +113,9 @@ def test_wheels_of_one_s_own_take_the_place_of_the_locked_ones(tmp_path):
     (tmp_path / "what_it_needs-1.0-py3-none-any.whl").write_bytes(b"more")
     path = tmp_path / "lock.json"
     path.write_text(json.dumps(own_lock.with_own(lockfile.read(), tmp_path, "linux-x64-cp313")), "utf-8")
-    mine, usual = (
-        {wheel.name: wheel for wheel in lockfile.wheels_for("linux-x64", (3, 13), ENGINE_LISTS, lock)}
-        for lock in (path, lockfile.LOCK)
-    )
+    lists = [lockfile.wheels_for("linux-x64", (3, 13), ENGINE_LISTS, lock) for lock in (path, lockfile.LOCK)]
+    mine, usual = ({wheel.name: wheel for wheel in wheels} for wheels in lists)
+    assert len(mine) == len(lists[0]), "each package once"
     assert mine["torch"].version == "2.13.0+mine" and mine["torch"].is_whole(tmp_path)
     assert mine.keys() - usual.keys() == {"what-it-needs"}
     assert {name for name in usual if usual[name] != mine[name]} == {"torch"}
