@@ -31,7 +31,17 @@ def __getattr__(name: str) -> Any:
 
 
 def register() -> None:
-    """Called by Blender when the extension is enabled."""
+    """Called by Blender when the extension is enabled.
+
+    Raises:
+        RuntimeError: Blender's Python has no NumPy; Debian's can come without.
+    """
+    import importlib.util
+
+    if importlib.util.find_spec("numpy") is None:
+        raise RuntimeError(
+            "This Blender has no NumPy. Install the system's package python3-numpy and start Blender again."
+        )
     # bpy is imported here and not above, because tests and the engine's own install import this package without Blender.
     from . import registration
 

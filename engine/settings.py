@@ -35,7 +35,7 @@ class Settings:
     trim_modes: bool = _setting(False, "Fit with the first modes of the Basel model only, which is faster and smoother")
     landmark_detector: str = _setting("mediapipe", "What finds the points of the face", choices=("mediapipe", "fan"))
     landmark_model_file: str = _setting(
-        "", "A face_landmarker.task file for MediaPipe builds that bring no model; empty: the bundled models"
+        "", "A face_landmarker.task file for MediaPipe; empty: the models that came with the engine"
     )
     fan_model_folder: str = _setting(
         "", "Folder with the two weight files of 'fan'; empty: the engine's own folder for downloads"

@@ -19,7 +19,7 @@ from ..properties.places import (
     user_folder,
 )
 from ..properties.preferences import chosen_index, chosen_packages, index_problem, wants_fan
-from .engine_setup import COMPLETE, EngineSetup, Source, being_made, fan_steps, find_python, steps
+from .engine_setup import COMPLETE, EngineSetup, Source, being_made, fan_steps, find_python, names_of, steps
 from .pump import PumpMixin, redraw_panels
 from .reconstruct import need_python
 from .session import BUSY, session
@@ -131,24 +131,25 @@ class _Install(PumpMixin):
 
 
 class NEXTGENFACE_OT_setup_engine(_Install, bpy.types.Operator):
-    """Install the engine's packages into a private folder that only this add-on uses; they are downloaded where need be"""
+    """Install the engine's packages and MediaPipe's face model into a private folder of this add-on; downloads what is not there"""
 
     bl_idname = "nextgenface.setup_engine"
     bl_label = "Set Up Engine"
 
     def begin(self, context: bpy.types.Context) -> bool:
         """Start it; False where that is not possible."""
-        python = find_python()
+        source = package_source(context)
+        python = find_python(versions=source.pythons)
         if python is None:
-            self.report(
-                {"ERROR"}, "No Python 3.11 was found. Install it, or choose an engine Python in the preferences."
-            )
+            wanted = names_of(source.pythons)
+            advice = "Install it, or choose an engine Python in the preferences."
+            self.report({"ERROR"}, f"No Python {wanted} was found, which the engine's packages are for. {advice}")
             return False
         # A worker of the old environment would hold its files.
         session.close()
         folder = engine_folder()
         folder.parent.mkdir(parents=True, exist_ok=True)
-        new, source = being_made(folder), package_source(context)
+        new = being_made(folder)
         commands = steps(python, new, environment_python(new), ROOT / "wheels", source, wants_fan(context))
         log = new_log(log_folder())
         setup.current = EngineSetup(commands, folder, log, engine_stamp(), variables=source.variables())

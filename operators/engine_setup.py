@@ -23,14 +23,20 @@ COMPLETE = "complete"
 LINES_KEPT = 8
 # Read by wheels/install.py.
 TORCH_INDEX_VARIABLE = "NEXTGENFACE_TORCH_INDEX"
-# MediaPipe's last version with models has wheels up to this Python.
-WANTED = (3, 11)
+# The Pythons that `wheels/lock.json` has packages for: of Blender 4.2 to 5.0, and of later ones.
+PYTHONS = ((3, 11), (3, 13))
 
 
-def find_python(own: str = sys.executable) -> Path | None:
-    """A Python 3.11: Blender's own where it is one, else the system's; None where there is none."""
-    candidates = [own, shutil.which("python3.11"), shutil.which("python3"), shutil.which("python")]
-    return next((Path(path) for path in candidates if path and _version(path) == WANTED), None)
+def find_python(own: str = sys.executable, versions: Sequence[tuple[int, int]] = PYTHONS) -> Path | None:
+    """A Python of one of ``versions``: Blender's own where it is one, else the system's; None where there is none."""
+    names = [*(f"python{major}.{minor}" for major, minor in versions), "python3", "python"]
+    candidates = [own, *(shutil.which(name) for name in names)]
+    return next((Path(path) for path in candidates if path and _version(path) in versions), None)
+
+
+def names_of(versions: Iterable[tuple[int, int]]) -> str:
+    """For people: ``3.11 or 3.13``."""
+    return " or ".join(f"{major}.{minor}" for major, minor in versions)
 
 
 def _version(python: str) -> tuple[int, ...]:
@@ -60,6 +66,13 @@ class Source:
         """For the environment of the installer: an address is no argument that other users could see."""
         return {TORCH_INDEX_VARIABLE: self.torch_index} if self.torch_index else {}
 
+    @property
+    def pythons(self) -> tuple[tuple[int, int], ...]:
+        """The Pythons that the files are for: all where they are downloaded, or where nothing tells."""
+        names = [path.name for path in self.folder.glob("numpy-*.whl")] if self.offline else []
+        found = tuple(python for python in PYTHONS if any("-cp{}{}-".format(*python) in name for name in names))
+        return found or PYTHONS
+
 
 def being_made(folder: Path) -> Path:
     """Where the environment is made that becomes ``folder`` once it is whole."""
@@ -71,7 +84,8 @@ def steps(
 ) -> list[tuple[str, list[str]]]:
     """What is run, each with a title for the panel. ``environment`` is the interpreter of the new environment ``folder``."""
     return [
-        ("Making a private Python", [str(python), "-I", "-m", "venv", "--clear", str(folder)]),
+        # Debian's Python cannot bring its pip; the installer does.
+        ("Making a private Python", [str(python), "-I", "-m", "venv", "--clear", "--without-pip", str(folder)]),
         ("Installing the engine's packages", _install(environment, wheels, source)),
         *(fan_steps(environment, wheels, source) if with_fan else ()),
     ]

@@ -5,12 +5,14 @@
     python -I wheels/install.py --offline FOLDER    installs from FOLDER, without network
 
 Every file is checked against its SHA-256. Each package is downloaded by itself, so that a broken download goes on with
-the package it broke at. Lines like ``3 of 38: torch 2.13.0`` tell how far it is.
+the package it broke at. Lines like ``3 of 38: torch 2.13.0`` tell how far it is. An environment without pip gets the locked
+one, and a MediaPipe without models gets the face landmarker's file.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -22,6 +24,7 @@ from pathlib import Path
 
 # An isolated Python does not look beside the script.
 sys.path.insert(0, str(Path(__file__).parent))
+import model
 from lockfile import ENGINE_LISTS, LockError, Wheel, requirements, this_platform, wheels_for
 
 # Names a package index that has PyTorch's CPU builds, where no option does.
@@ -35,25 +38,52 @@ class InstallError(Exception):
 
 
 def install(wheels: Sequence[Wheel], folder: Path, offline: bool) -> None:
-    """Install exactly ``wheels`` with the files in ``folder``; what is not there is downloaded into it.
+    """Install exactly ``wheels``, and the model that they need, with the files in ``folder``; what is not there is downloaded.
 
     Raises:
         InstallError: a file is missing or wrong, or pip failed.
+        ModelError: the model could not be downloaded.
     """
     lacking = [wheel for wheel in wheels if not wheel.is_whole(folder)]
-    if lacking and offline:
-        advice = "Fill it from a full zip of this version."
-        raise InstallError(f"{folder} lacks {_names(lacking)}, or has other files of these names. {advice}")
+    with_model = model.is_needed((wheel.name, wheel.version) for wheel in wheels)
+    lacks_model = with_model and not model.is_whole(folder)
+    if offline and (lacking or lacks_model):
+        names = _names(lacking) if lacking else model.file_name()
+        advice = "Fill it from a full zip of this version for this Python."
+        raise InstallError(f"{folder} lacks {names}, or has other files of these names. {advice}")
     folder.mkdir(parents=True, exist_ok=True)
-    count = len(lacking) + 1
+    count = len(lacking) + lacks_model + 1
+    if lacks_model:
+        _say(f"1 of {count}: {model.title()}")
+        model.download(folder)
+    bring_pip(wheels, folder)
     # First the locked pip, which then does the rest.
     for part in ([w for w in wheels if w.list == "installer"], [w for w in wheels if w.list != "installer"]):
         for wheel in (wheel for wheel in part if wheel in lacking):
-            _say(f"{lacking.index(wheel) + 1} of {count}: {wheel.name} {wheel.version}")
+            _say(f"{lacking.index(wheel) + lacks_model + 1} of {count}: {wheel.name} {wheel.version}")
             download(wheel, folder)
         if part:
             _say(f"{count} of {count}: unpacking {_names(part)}")
             _pip("install", part, "--no-index", "--find-links", str(folder))
+    if with_model:
+        model.install(folder)
+
+
+def bring_pip(wheels: Sequence[Wheel], folder: Path) -> None:
+    """Give an environment without pip the locked one, run out of its file, or the one that this Python carries.
+
+    Raises:
+        InstallError: there is neither; Debian's Python comes without.
+    """
+    if importlib.util.find_spec("pip") is not None:
+        return
+    locked = next((folder / wheel.file for wheel in wheels if wheel.name == "pip" and wheel.is_whole(folder)), None)
+    options = ("install", "--no-index", "--no-deps", "--quiet")
+    command = [sys.executable, "-I", *((locked / "pip", *options, locked) if locked else ("-m", "ensurepip"))]
+    if subprocess.run([str(part) for part in command]).returncode != 0:
+        advice = "Install the system's package python3-venv, or use a full zip of this add-on."
+        raise InstallError(f"This Python has no pip to install packages with. {advice}")
+    importlib.invalidate_caches()
 
 
 def download(wheel: Wheel, folder: Path, *options: str) -> None:
@@ -120,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         wheels = wheels_for(this_platform(), sys.version_info[:2], options.lists)
         install(wheels, options.offline or options.keep, offline=options.offline is not None)
-    except (InstallError, LockError, OSError) as error:
+    except (InstallError, LockError, model.ModelError, OSError) as error:
         _say(f"ERROR: {error}")
         return 1
     if options.keep:

@@ -35,6 +35,14 @@ _LEFT_OUT = {
     "mediapipe": {"jax", "jaxlib", "opencv-contrib-python", "sounddevice", "sentencepiece"},
     "face-alignment": {"numba", "opencv-python", "scikit-image", "tqdm"},
 }
+# Files that only PyTorch's own index has, for where the index that pip knows lacks them. The SHA-256 is the one that projects which
+# pin this very file agree on; a download with another one is refused.
+_ELSEWHERE = {
+    ("torch", "linux-x64-cp313"): (
+        "torch-2.13.0+cpu-cp313-cp313-manylinux_2_28_x86_64.whl",
+        "3fbf9c9d1f3c10c2d59d04aca426dee9ccc6ceb32d255c61e93acc3b4f75fae6",
+    ),
+}
 Targets = list[tuple[str, str, tuple[int, int]]]
 
 
@@ -101,17 +109,21 @@ def make() -> dict[str, Any]:
 
 def _enter(package: dict[str, Any], item: dict[str, Any] | None, key: str) -> None:
     """Note a target's file, or that there is none."""
-    if item is None:
+    named = _file_of(item) if item else _ELSEWHERE.get((package["name"], key))
+    if named is None:
         package["missing"].append(key)
         return
-    info = item["download_info"]
-    file = urllib.parse.unquote(info["url"].rpartition("/")[2])
-    entry = {"file": file, "sha256": info["archive_info"]["hashes"]["sha256"], "targets": [key]}
     for known in package["files"]:
-        if (known["file"], known["sha256"]) == (file, entry["sha256"]):
+        if (known["file"], known["sha256"]) == named:
             known["targets"].append(key)
             return
-    package["files"].append(entry)
+    package["files"].append({"file": named[0], "sha256": named[1], "targets": [key]})
+
+
+def _file_of(item: dict[str, Any]) -> tuple[str, str]:
+    """Name and SHA-256 of the file in pip's report."""
+    info = item["download_info"]
+    return urllib.parse.unquote(info["url"].rpartition("/")[2]), info["archive_info"]["hashes"]["sha256"]
 
 
 def _fits(item: dict[str, Any], key: str) -> bool:
@@ -131,29 +143,38 @@ def _unlisted(found: dict[str, Any], names: set[str], platform: str, python: tup
 def problems(lock: dict[str, Any], folder: Path = LOCK.parent) -> Iterator[str]:
     """Where the lock and the lists of ``folder`` do not agree; nothing where they do."""
     packages = {package["name"]: package for package in lock["packages"]}
-    listed = {canonicalize_name(pin.name): (name, pin) for name in LISTS for pin in pins(name, folder)}
+    listed: dict[str, list[tuple[str, Requirement]]] = {}
+    for list_name in LISTS:
+        for pin in pins(list_name, folder):
+            listed.setdefault(canonicalize_name(pin.name), []).append((list_name, pin))
     yield from (f"{name} is locked and in no list" for name in packages.keys() - listed.keys())
-    for name, (list_name, pin) in listed.items():
+    for name, named in listed.items():
+        lists = {list_name for list_name, _ in named}
         if name not in packages:
             yield f"{name} is not locked"
-        elif packages[name]["list"] != list_name:
-            yield f"{name} is in {list_name}.txt, not in {packages[name]['list']}.txt"
+        elif lists != {packages[name]["list"]}:
+            yield f"{name} is in {' and '.join(sorted(lists))}.txt, not in {packages[name]['list']}.txt"
         else:
-            yield from _package_problems(packages[name], pin)
+            yield from _package_problems(packages[name], [pin for _, pin in named])
 
 
-def _package_problems(package: dict[str, Any], pin: Requirement) -> Iterator[str]:
-    name, files = package["name"], package["files"]
-    for entry in files:
-        file_name, version, *_ = parse_wheel_filename(entry["file"])
-        if file_name != name or not pin.specifier.contains(version, prereleases=True):
-            yield f"{entry['file']} is not {pin}"
+def _package_problems(package: dict[str, Any], wanted: list[Requirement]) -> Iterator[str]:
+    """``wanted`` are all the lines that name the package: one target takes one of them at most."""
+    for entry in package["files"]:
         if not re.fullmatch("[0-9a-f]{64}", entry["sha256"]):
             yield f"{entry['file']} has no SHA-256"
     for key, platform, python in targets():
-        count = sum(key in entry["targets"] for entry in files) + (key in package["missing"])
-        if count != applies(pin, platform, python):
-            yield f"{name} has {count} entries for {key}"
+        applying = [pin for pin in wanted if applies(pin, platform, python)]
+        files = [entry["file"] for entry in package["files"] if key in entry["targets"]]
+        count = len(files) + (key in package["missing"])
+        if count != len(applying) or count > 1:
+            yield f"{package['name']} has {count} entries for {key}, and the lists name {len(applying)}"
+        yield from (f"{file} is not {pin}" for file in files for pin in applying if not _is_of(file, pin))
+
+
+def _is_of(file: str, pin: Requirement) -> bool:
+    name, version, *_ = parse_wheel_filename(file)
+    return name == canonicalize_name(pin.name) and pin.specifier.contains(version, prereleases=True)
 
 
 def main() -> int:

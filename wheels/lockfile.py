@@ -85,7 +85,8 @@ def pip_target(platform_name: str, python: tuple[int, int]) -> list[str]:
     digits = f"{python[0]}{python[1]}"
     tags = [part for tag in _TAGS[platform_name] for part in ("--platform", tag)]
     abis = [part for abi in (f"cp{digits}", "abi3", "none") for part in ("--abi", abi)]
-    return [*tags, "--python-version", digits, "--implementation", "cp", *abis]
+    # The versions are exact, and pip compares what they ask for with the Python that runs it.
+    return [*tags, "--python-version", digits, "--implementation", "cp", *abis, "--ignore-requires-python"]
 
 
 def this_platform() -> str:
@@ -117,7 +118,8 @@ def wheels_for(platform_name: str, python: tuple[int, int], lists: Iterable[str]
 
 
 def _advice() -> str:
-    return f"Use Python 3.11 on one of {', '.join(PLATFORMS)}, or choose an engine Python that has the packages."
+    versions = " or ".join(f"{major}.{minor}" for major, minor in PYTHONS)
+    return f"Use Python {versions} on one of {', '.join(PLATFORMS)}, or choose an engine Python that has the packages."
 
 
 def requirements(wheels: Iterable[Wheel]) -> str:

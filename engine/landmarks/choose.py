@@ -11,10 +11,12 @@ from ..reporter import Reporter, SilentReporter
 from ..settings import Settings
 from .detector import LandmarkDetector
 from .mediapipe_tasks import WHERE_TO_GET
+from .task_file import find_model, has_bundled_models
 
 
 def choose_detector(settings: Settings, reporter: Reporter | None = None) -> LandmarkDetector:
-    """The detector that the settings ask for. Of MediaPipe: a model file where one is named, else the models in its wheel.
+    """The detector that the settings ask for. Of MediaPipe: the model file that is named, else the models in its wheel, else
+    the file that came with the engine.
 
     ``reporter`` is told of a download.
 
@@ -32,12 +34,12 @@ def choose_detector(settings: Settings, reporter: Reporter | None = None) -> Lan
 def _mediapipe(settings: Settings) -> LandmarkDetector:
     if importlib.util.find_spec("mediapipe") is None:
         raise SettingsError("MediaPipe is not installed.", "Set the engine up again.")
-    if settings.landmark_model_file:
-        file = Path(settings.landmark_model_file).expanduser()
-        return _of_file(file, file.stat().st_mtime_ns if file.is_file() else 0)
-    if not has_bundled_models():
+    if not settings.landmark_model_file and has_bundled_models():
+        return _bundled()
+    file = Path(settings.landmark_model_file).expanduser() if settings.landmark_model_file else find_model()
+    if file is None:
         raise SettingsError("This MediaPipe brings no face models.", WHERE_TO_GET)
-    return _bundled()
+    return _of_file(file, file.stat().st_mtime_ns if file.is_file() else 0)
 
 
 # Kept: a graph that is dropped leaves its threads and 30 MB behind, and a new one takes longer to make than to use.
@@ -54,12 +56,3 @@ def _of_file(file: Path, changed_ns: int) -> LandmarkDetector:
     from .mediapipe_tasks import TasksDetector
 
     return TasksDetector(file)
-
-
-def has_bundled_models() -> bool:
-    """Whether the installed MediaPipe carries the face mesh's models (up to 0.10.21)."""
-    spec = importlib.util.find_spec("mediapipe")
-    if spec is None or spec.origin is None:
-        return False
-    folder = Path(spec.origin).parent / "modules" / "face_landmark"
-    return (folder / "face_landmark_with_attention.tflite").is_file()

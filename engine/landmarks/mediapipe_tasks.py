@@ -14,8 +14,10 @@ from .quiet import quiet_stderr
 from .search import find_faces
 
 WHERE_TO_GET = (
-    "Download face_landmarker.task from MediaPipe's page 'Face landmark detection guide' and choose it in the settings."
+    "Set the engine up again, or download face_landmarker.task from MediaPipe's page 'Face landmark detection guide' and choose "
+    "it in the settings."
 )
+SYSTEM_LIBRARIES = "Install it, on Debian and Ubuntu with the packages libegl1 and libgles2."
 
 
 class TasksDetector:
@@ -45,10 +47,14 @@ class TasksDetector:
 
 def _landmarker(model: bytes, name: str) -> Any:
     """The landmarker in a model file's bytes; MediaPipe takes no path with letters beyond ASCII on Windows."""
-    from mediapipe.tasks.python import BaseOptions, vision
-
-    options = vision.FaceLandmarkerOptions(base_options=BaseOptions(model_asset_buffer=model), num_faces=MOST_FACES)
     try:
+        from mediapipe.tasks.python import BaseOptions, vision
+
+        options = vision.FaceLandmarkerOptions(base_options=BaseOptions(model_asset_buffer=model), num_faces=MOST_FACES)
         return vision.FaceLandmarker.create_from_options(options)
     except (RuntimeError, ValueError) as error:
         raise SettingsError(f"{name} is not a face landmarker that MediaPipe can use.", WHERE_TO_GET) from error
+    except OSError as error:
+        # Its newer versions are linked to libraries that a system without a desktop may lack.
+        lacking = str(error).partition(":")[0]
+        raise SettingsError(f"MediaPipe lacks a library of the system: {lacking}.", SYSTEM_LIBRARIES) from error

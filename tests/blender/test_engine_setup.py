@@ -10,6 +10,7 @@ import lockfile
 import pytest
 from nextgenface.operators.engine_setup import (
     COMPLETE,
+    PYTHONS,
     EngineSetup,
     Source,
     being_made,
@@ -180,6 +181,17 @@ def test_the_steps_use_the_installer():
 
 def test_a_python_of_another_version_is_not_taken(tmp_path):
     fake = tmp_path / "python"
-    fake.write_text("#!/bin/sh\necho 3 13\n", encoding="utf-8")
-    fake.chmod(0o755)
-    assert find_python(str(fake)) != fake
+    for version, taken in (("3 12", False), ("3 13", True)):
+        fake.write_text(f"#!/bin/sh\necho {version}\n", encoding="utf-8")
+        fake.chmod(0o755)
+        assert (find_python(str(fake)) == fake) == taken
+    assert find_python(str(fake), [(3, 11)]) != fake, "the packages at hand are for another"
+
+
+def test_a_folder_of_packages_says_which_python_they_are_for(tmp_path):
+    assert Source(tmp_path, offline=True).pythons == PYTHONS, "nothing tells"
+    (tmp_path / "numpy-2.5.5-cp313-cp313-win_amd64.whl").touch()
+    assert Source(tmp_path, offline=True).pythons == ((3, 13),)
+    assert Source(tmp_path, offline=False).pythons == PYTHONS, "what is lacking is downloaded"
+    (tmp_path / "numpy-1.26.4-cp311-cp311-win_amd64.whl").touch()
+    assert Source(tmp_path, offline=True).pythons == PYTHONS

@@ -100,7 +100,8 @@ def test_a_full_zip_carries_the_packages_for_the_set_up_and_not_for_blender(tmp_
     (packages / wheel.file).write_bytes(content)
     monkeypatch.setattr(build_extension, "wheels_for", lambda *_: [wheel])
     monkeypatch.setattr(build_extension, "download", lambda *_: pytest.fail("it is there already"))
-    full = build_extension.build_full(tmp_path / "dist", "windows-x64", packages)
+    contents = build_extension.Contents("windows-x64", (3, 11), packages)
+    full = build_extension.build_full(tmp_path / "dist", contents)
     with zipfile.ZipFile(full) as archive:
         assert archive.read(f"wheels/{wheel.file}") == content
         manifest = tomllib.loads(archive.read("blender_manifest.toml").decode())
@@ -108,3 +109,31 @@ def test_a_full_zip_carries_the_packages_for_the_set_up_and_not_for_blender(tmp_
     assert "wheels" not in manifest, "Blender would share these with all add-ons"
     light = full.name.replace("-full-windows-x64", "")
     assert {path.name for path in (tmp_path / "dist").iterdir()} == {light, full.name}, "no half-written file is left"
+
+
+def test_a_full_zip_for_a_mediapipe_without_models_carries_the_model_with_its_terms(tmp_path, monkeypatch):
+    packages, lock = tmp_path / "packages", tmp_path / "my-lock.json"
+    packages.mkdir()
+    wheel = lockfile.Wheel("mediapipe", "mediapipe", "mediapipe-1.2.3-py3-none-any.whl", "0" * 64)
+    with zipfile.ZipFile(packages / wheel.file, "w") as archive:
+        archive.writestr("mediapipe-1.2.3.dist-info/licenses/LICENSE", "Apache License")
+    lock.write_text("{}", "utf-8")
+    given = tmp_path / "given.task"
+    given.write_bytes(b"a model")
+    monkeypatch.setattr(build_extension, "wheels_for", lambda *_: [wheel])
+    monkeypatch.setattr(lockfile.Wheel, "is_whole", lambda *_: True)
+    contents = build_extension.Contents("linux-x64", (3, 13), packages, given, lock)
+    with pytest.raises(
+        build_extension.InstallError, match=r"given\.task is not the face_landmarker\.task that is pinned"
+    ):
+        build_extension.build_full(tmp_path / "dist", contents)
+    monkeypatch.setattr(
+        build_extension.face_model, "is_whole", lambda folder: (folder / "face_landmarker.task").is_file()
+    )
+    full = build_extension.build_full(tmp_path / "dist", contents)
+    assert full.name.endswith("-full-linux-x64-python3.13.zip")
+    with zipfile.ZipFile(full) as archive:
+        assert archive.read("wheels/face_landmarker.task") == b"a model"
+        assert archive.read("wheels/lock.json") == b"{}"
+        terms = archive.read("wheels/face_landmarker.LICENSE.txt").decode()
+    assert "Apache-2.0" in terms and "Apache License" in terms

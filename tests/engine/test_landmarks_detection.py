@@ -15,6 +15,7 @@ cv2 = pytest.importorskip("cv2")
 from nextgenface.engine.errors import PhotoError, SettingsError  # noqa: E402
 from nextgenface.engine.landmarks.choose import choose_detector, has_bundled_models  # noqa: E402
 from nextgenface.engine.landmarks.detector import DetectedFace, largest_face  # noqa: E402
+from nextgenface.engine.landmarks.task_file import find_model  # noqa: E402
 from nextgenface.engine.photos.reading import read_photo  # noqa: E402
 from nextgenface.engine.reporter import SilentReporter  # noqa: E402
 from nextgenface.engine.settings import Settings  # noqa: E402
@@ -22,7 +23,7 @@ from nextgenface.engine.settings import Settings  # noqa: E402
 ASTRONAUT = Path(__file__).parents[1] / "data" / "astronaut.png"
 # Read off the picture by eye, in pixels: the outer corners of her right and left eye, the corners of the mouth, the chin.
 PLACES = {33: (194, 101), 263: (258, 104), 61: (204, 141), 291: (244, 141), 152: (225, 179)}
-TASK_FILE = os.environ.get("NEXTGENFACE_FACE_LANDMARKER", "")
+TASK_FILE = os.environ.get("NEXTGENFACE_FACE_LANDMARKER", "") or str(find_model() or "")
 
 
 class Listener(SilentReporter):
@@ -54,8 +55,11 @@ def detector(request):
 
 
 @pytest.fixture(scope="module")
-def bundled():
-    return _detector("bundled")
+def usual():
+    """The one that is taken where nothing is chosen."""
+    if not has_bundled_models() and find_model() is None:
+        pytest.skip("this MediaPipe brings no models, and the engine's folder has no file")
+    return choose_detector(Settings())
 
 
 def check_places(face, scale=1.0, offset=(0.0, 0.0), tolerance=5.0):
@@ -91,10 +95,10 @@ def test_the_face_that_fills_the_picture(detector, astronaut):
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
-def test_a_photo_on_its_side(bundled, astronaut, turns):
+def test_a_photo_on_its_side(usual, astronaut, turns):
     part = np.ascontiguousarray(astronaut[20:240, 110:330])
-    upright = bundled.detect(part)[0].points
-    (face,) = bundled.detect(np.ascontiguousarray(np.rot90(part, turns)))
+    upright = usual.detect(part)[0].points
+    (face,) = usual.detect(np.ascontiguousarray(np.rot90(part, turns)))
     back = face.points[:, :2].copy()
     for _ in range(turns):
         # rot90 takes (x, y) to (y, width - x).
@@ -102,21 +106,21 @@ def test_a_photo_on_its_side(bundled, astronaut, turns):
     assert np.linalg.norm(back - upright[:, :2], axis=1).mean() < 2.0
 
 
-def test_the_largest_of_several(bundled, astronaut):
+def test_the_largest_of_several(usual, astronaut):
     part = astronaut[20:220, 125:325]
     picture = np.full((500, 900, 3), 90, np.uint8)
     picture[100:380, 50:330] = cv2.resize(part, (280, 280), interpolation=cv2.INTER_CUBIC)
     picture[50:450, 400:800] = cv2.resize(part, (400, 400), interpolation=cv2.INTER_CUBIC)
-    faces = bundled.detect(picture)
+    faces = usual.detect(picture)
     assert [round(face.height / faces[0].height, 1) for face in faces] == [1.0, 0.7]
     listener = Listener()
     assert largest_face(faces[::-1], "two.png", listener) is faces[0]
     assert listener.warnings == ["two.png shows 2 faces; the largest is used."]
 
 
-def test_no_face(bundled):
+def test_no_face(usual):
     noise = np.random.default_rng(0).integers(0, 255, (600, 800, 3), np.uint8)
-    assert bundled.detect(noise) == []
+    assert usual.detect(noise) == []
     with pytest.raises(PhotoError, match=r"No face was found in wall\.png\."):
         largest_face([], "wall.png", SilentReporter())
 
@@ -137,6 +141,19 @@ def test_a_wrong_model_file_is_told(tmp_path):
         choose_detector(Settings(landmark_model_file=str(tmp_path / "text.task")))
 
 
-def test_mediapipe_keeps_quiet(capfd, astronaut):
-    _detector("bundled").detect(astronaut)
+def test_a_library_that_the_system_lacks_is_told(monkeypatch, tmp_path):
+    from mediapipe.tasks.python import vision
+
+    def fails(_options):
+        raise OSError("libEGL.so.1: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(vision.FaceLandmarker, "create_from_options", fails)
+    (tmp_path / "some.task").write_bytes(b"some")
+    with pytest.raises(SettingsError, match=r"lacks a library of the system: libEGL\.so\.1\.") as told:
+        choose_detector(Settings(landmark_model_file=str(tmp_path / "some.task")))
+    assert "libegl1" in told.value.remedy
+
+
+def test_mediapipe_keeps_quiet(capfd, usual, astronaut):
+    usual.detect(astronaut)
     assert capfd.readouterr().err == ""

@@ -65,8 +65,12 @@ def join(first: Targets, second: Targets) -> Targets:
 
 def twice_area(points: Array, triangles: Ints) -> Array:
     """(T,) twice the signed area of triangles of ``points`` (n, 2); positive where counter-clockwise."""
-    a, b, c = (points[triangles[:, k]] for k in range(3))
-    u, v = b - a, c - a
+    return twice_area_of(points[triangles])
+
+
+def twice_area_of(corners: Array) -> Array:
+    """(T,) the same of the corners (T, 3, 2) themselves."""
+    u, v = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     return np.asarray(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .uv_charts import Chart, arc_share, corner_triangles, edges, fan, rims, tutte
-from .uv_energy import Array, Ints, flatten, minimise, targets, twice_area
+from .uv_energy import Array, Ints, flatten, minimise, targets, twice_area, twice_area_of
 from .uv_figures import cover_count, split_corners
 
 # The eyeball is true to length along the meridians up to here, degrees from the iris; behind, it is drawn in.
@@ -94,7 +94,7 @@ def unfold_freely(chart: Chart, share: float) -> Island:
     scaffold = np.concatenate(fans) if fans else np.zeros((0, 3), np.int64)
     triangles, face = corner_triangles(chart.quads)
     flat = flatten(chart.points[triangles])
-    area = np.abs(np.cross(flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]))
+    area = np.abs(twice_area_of(flat))
     wanted = targets(triangles, flat, area * np.where(chart.quads[face, 3] >= 0, 0.5, 1.0))
     start = _disc(chart, loops, scaffold, float(wanted.weight.sum()))
     uv = minimise(start, wanted, np.ones_like(start, bool), scaffold)[: len(chart.vertex)]

@@ -9,7 +9,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import splu
 
 from .uv_charts import Chart, arc_share, corner_triangles, edges, fan, rims, tutte
-from .uv_energy import Array, Ints, Targets, flatten, join, minimise, targets, twice_area
+from .uv_energy import Array, Ints, Targets, flatten, join, minimise, targets, twice_area, twice_area_of
 
 # The eyes' and the mouth's holes keep their shape with this weight, and the lips a gap: a triangle from the hole's middle to a
 # piece of its rim is at least this part of the piece high.
@@ -112,7 +112,7 @@ def unfold(chart: Chart, domain: Domain, scale: Array, weight: Array) -> Array:
     triangles, face = corner_triangles(chart.quads)
     start, free = _start(chart, rim, domain)
     flat = flatten(chart.points[triangles]) * scale[face][:, None, None]
-    area = np.abs(np.cross(flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]))
+    area = np.abs(twice_area_of(flat))
     room = (domain.right - 0.5) * (domain.top - domain.bottom)
     is_quad = np.where(chart.quads[face, 3] >= 0, 0.5, 1.0)
     zoom = np.sqrt(room / (0.5 * area * is_quad).sum())
@@ -128,7 +128,7 @@ def _holes(chart: Chart, rim: Outline, scale: Array, zoom: float) -> Targets:
     by_vertex = np.zeros(len(points))
     np.maximum.at(by_vertex, chart.quads.ravel(), np.repeat(scale, 4))
     flat = flatten(points[rim.fans], HOLE_HEIGHT) * (by_vertex[rim.fans[:, :2]].mean(1) * zoom)[:, None, None]
-    area = np.abs(np.cross(flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]))
+    area = np.abs(twice_area_of(flat))
     return targets(rim.fans, flat, area * HOLE_WEIGHT)
 
 
