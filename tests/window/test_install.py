@@ -104,10 +104,10 @@ def reconstruct(person, folder, seen):
     ends = ("done", "failed", "cancelled")
     seen["job"] = person.wait(lambda state: state.get("job", {}).get("phase") in ends, JOB_SECONDS)
     person.picture("done")
-    # Hide Them, Look Through Camera, and the header's Material Preview, whose shaders take a while in software.
+    # Hide Them, Look Through Camera, and the header's Rendered view, whose shaders take a while in software.
     person.click(900, 560)
     person.click(900, 520)
-    person.click(997, 41)
+    person.click(1017, 41)
     person.wait(lambda _state: False, 25)
 
 
