@@ -5,17 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-# Shares of a run's time, from runs on two processor cores. A stage that is not here counts with the share below.
+# Shares of a run's time with the default preset, of thirteen photos on two processor cores (docs/benchmark.md). A stage that is
+# not here counts with the share below.
 STAGE_SHARES: Mapping[str, float] = {
     "start": 0.03,
     "photos": 0.01,
     "landmarks": 0.01,
     "stage1": 0.01,
-    "stage2": 0.46,
-    "stage3": 0.39,
+    "stage2": 0.21,
+    "stage3": 0.46,
     "textures": 0.05,
-    "render": 0.03,
-    "write": 0.01,
+    "render": 0.20,
+    "write": 0.02,
 }
 _UNKNOWN_SHARE = 0.02
 # What each stage does, for people.

@@ -61,7 +61,7 @@ class Settings:
     stage2_iterations: int = _setting(160, "Steps of stage 2", low=0, high=10000)
     stage3_iterations: int = _setting(200, "Steps of stage 3", low=0, high=10000)
     transfer_directions: int = _setting(256, "Directions of light traced per surface point", low=32, high=4096)
-    render_samples: int = _setting(256, "Samples per pixel of the final path-traced render", low=1, high=65536)
+    render_samples: int = _setting(128, "Samples per pixel of the final path-traced render", low=1, high=65536)
     landmark_weight: float = _setting(1.0, "Weight of the landmarks in stage 2", low=0.0, high=1e6)
     identity_weight: float = _setting(1.0, "Weight of the identity prior", low=0.0, high=1e6)
     expression_weight: float = _setting(1.0, "Weight of the expression prior", low=0.0, high=1e6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import cv2
@@ -114,8 +115,15 @@ class PhotoRun:
         cameras = own, self.prepared.detail.camera(own)
         return max(float(np.linalg.norm(camera.centre)) / camera.focal_px for camera in cameras)
 
-    def render(self, maps: FinishedMaps, second: Stage2Result, view: View, samples: int) -> FloatImage:
-        """(H, W, 4) linear path-traced picture of ``view`` with its coverage."""
+    def render(
+        self,
+        maps: FinishedMaps,
+        second: Stage2Result,
+        view: View,
+        samples: int,
+        between_passes: Callable[[], None] | None = None,
+    ) -> FloatImage:
+        """(H, W, 4) linear path-traced picture of ``view`` with its coverage; ``between_passes`` as `render.path` calls it."""
         found = render(
             second.vertices,
             self.model,
@@ -127,7 +135,7 @@ class PhotoRun:
             samples=samples,
             depth=PATH_DEPTH,
             seed=self.settings.seed,
-            between_passes=self.reporter.check,
+            between_passes=between_passes or self.reporter.check,
             normal_map=maps.normal,
         )
         return np.dstack([found.image, found.coverage]).astype(np.float32)

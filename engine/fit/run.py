@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ..faces.model import PART_NAMES, FaceModel
+from ..render.path import passes
 from ..render.variant import VariantInfo
 from ..reporter import Reporter
 from ..results.data import HeadData, PhotoData, ResultData
@@ -21,6 +23,7 @@ from .maps import FinishedMaps, MapProblem
 from .normals import with_normals
 from .observations import observe
 from .photo_run import PhotoRun
+from .photometric import View
 from .prepare import PreparedPhoto
 from .preview import over, small
 from .record import Record
@@ -157,16 +160,23 @@ class Run:
     def _finish(self, maps: FinishedMaps, second: list[Stage2Result]) -> tuple[list[PhotoData], list[float]]:
         """The final pictures, and how well each shows its photo, in dB."""
         photos, qualities = [], []
-        for number, (photo, found) in enumerate(zip(self.photos, second, strict=True)):
-            self.reporter.progress("render", 2 * number, 2 * len(self.photos))
-            view = photo.view(found)
-            picture = photo.render(maps, found, view, self.settings.render_samples)
+        views = [photo.view(found) for photo, found in zip(self.photos, second, strict=True)]
+        step = self._render_steps(views)
+        for photo, found, view in zip(self.photos, second, views, strict=True):
+            picture = photo.render(maps, found, view, self.settings.render_samples, step)
             self.reporter.preview(small(over(picture, view.image, 1.0)))
-            self.reporter.progress("render", 2 * number + 1, 2 * len(self.photos))
+            step()
             shading = photo.render(_white(maps), found, view.scaled(0.5), CORRECTION_SAMPLES)
             qualities.append(photo.reproduction(picture))
             photos.append(photo.collected(found, maps, picture, shading))
         return photos, qualities
+
+    def _render_steps(self, views: Sequence[View]) -> Callable[[], None]:
+        """What is to be called before each pass of the final pictures, and before each picture of the light."""
+        samples = self.settings.render_samples
+        steps = sum(len(passes(samples, view.camera.width * view.camera.height)) + 1 for view in views)
+        number = itertools.count()
+        return lambda: self.reporter.progress("render", next(number), steps)
 
     def _collect(
         self,

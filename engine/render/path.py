@@ -96,7 +96,7 @@ def render(
         depth: most bounces on the head; 1 is direct light only.
         seed: of the random numbers.
         normals: (V, 3) unit shading normals; default: `vertex_normals`.
-        between_passes: called now and then; may raise to end the work.
+        between_passes: called before each of the `passes`; may raise to end the work.
         normal_map: (h, w, 3) in [0, 1], as `scene.tangents` has it; None: smooth skin.
     """
     import mitsuba as mi
@@ -113,15 +113,15 @@ def render(
     sensor = make_sensor(camera)
     integrator = mi.load_dict({"type": "path", "max_depth": depth + 1, "rr_depth": 1000, "hide_emitters": True})
     total = np.zeros((camera.height, camera.width, 4), np.float64)
-    for number, count in enumerate(_passes(samples, camera.width * camera.height)):
+    for number, count in enumerate(passes(samples, camera.width * camera.height)):
         between_passes()
         picture = mi.render(scene, integrator=integrator, sensor=sensor, spp=count, seed=seed * 65536 + number)
         total += np.array(picture, np.float64) * (count / samples)
     return Rendering(total[..., :3].astype(np.float32), total[..., 3].astype(np.float32))
 
 
-def _passes(samples: int, pixels: int) -> list[int]:
-    """Samples per pass, so that no pass follows more than `MOST_RAYS` rays."""
+def passes(samples: int, pixels: int) -> list[int]:
+    """Samples per pass of `render`, so that no pass follows more than `MOST_RAYS` rays."""
     most = max(1, MOST_RAYS // pixels)
     whole, rest = divmod(samples, most)
     return [most] * whole + ([rest] if rest else [])

@@ -20,6 +20,7 @@ from nextgenface.engine.fit.pipeline import reconstruct  # noqa: E402
 from nextgenface.engine.hints import PhotoHints, PlacedPoint  # noqa: E402
 from nextgenface.engine.progress import STAGE_SHARES, ProgressMeter  # noqa: E402
 from nextgenface.engine.protocol import Result  # noqa: E402
+from nextgenface.engine.render import path as paths  # noqa: E402
 from nextgenface.engine.reporter import SilentReporter  # noqa: E402
 from nextgenface.engine.results.checkpoints import read_checkpoint  # noqa: E402
 from nextgenface.engine.results.images import load_exr  # noqa: E402
@@ -35,6 +36,8 @@ SMALL = Settings(
     transfer_directions=64,
     render_samples=16,
 )
+# Of the final render, which large ones need.
+PASSES = 4
 LEAST = Settings.from_dict(LEAST_VALUES | {"preview_every": 1})
 PICTURES = {
     "diffuseMap_0.png": 3,
@@ -92,7 +95,9 @@ def listener():
 def run(astronaut, tmp_path_factory, listener) -> Path:
     """A small reconstruction's folder."""
     folder = tmp_path_factory.mktemp("run") / "deep" / "out"
-    assert reconstruct([astronaut], folder, SMALL, listener) == folder / "result.json"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "MOST_RAYS", SMALL.fit_size**2 * SMALL.render_samples // PASSES)
+        assert reconstruct([astronaut], folder, SMALL, listener) == folder / "result.json"
     return folder
 
 
@@ -259,6 +264,12 @@ def test_stages_come_in_order_and_reach_the_end(run, listener):
         steps = [(step, of) for name, step, of, _ in listener.told if name == stage]
         assert steps[-1][0] == steps[-1][1]
         assert [step for step, _ in steps] == sorted({step for step, _ in steps})
+
+
+def test_the_final_render_tells_each_of_its_passes(run, listener):
+    told = [(step, of) for stage, step, of, _ in listener.told if stage == "render"]
+    # One more for the picture of the light.
+    assert told == [(step, PASSES + 1) for step in range(PASSES + 1)]
 
 
 def test_stage_3_takes_the_steps_that_were_asked_for(run, listener):
