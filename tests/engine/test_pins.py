@@ -14,11 +14,16 @@ pytestmark = pytest.mark.engine
 WHEELS = Path(__file__).resolve().parents[2] / "wheels"
 
 
-def pinned(*lists):
-    """Canonical names in the lists, of what this machine needs."""
+def required(*lists):
+    """What the lists name for this machine and this Python."""
     lines = [line.partition("#")[0].strip() for name in lists for line in (WHEELS / name).read_text().splitlines()]
     found = [Requirement(line) for line in lines if line]
-    return {canonicalize_name(item.name) for item in found if item.marker is None or item.marker.evaluate()}
+    return [item for item in found if item.marker is None or item.marker.evaluate()]
+
+
+def pinned(*lists):
+    """Canonical names of what the lists name here."""
+    return {canonicalize_name(item.name) for item in required(*lists)}
 
 
 def asked_for(name):
@@ -38,8 +43,5 @@ def test_what_the_engine_s_packages_ask_for_is_pinned_too():
 
 
 def test_the_versions_that_run_are_those_that_are_pinned():
-    lines = [
-        line.partition("#")[0].partition(";")[0].strip() for line in (WHEELS / "engine.txt").read_text().splitlines()
-    ]
-    for name, _, version in (line.partition("==") for line in lines if line):
-        assert importlib.metadata.version(name).partition("+")[0] == version, name
+    for item in required("engine.txt"):
+        assert str(item.specifier) == f"=={importlib.metadata.version(item.name).partition('+')[0]}", item.name

@@ -86,6 +86,14 @@ class Listener(SilentReporter):
         return list(dict.fromkeys(stage for stage, *_ in self.told))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _in_passes():
+    """Small pictures are rendered in passes too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "MOST_RAYS", SMALL.fit_size**2 * SMALL.render_samples // PASSES)
+        yield
+
+
 @pytest.fixture(scope="module")
 def listener():
     return Listener()
@@ -95,9 +103,7 @@ def listener():
 def run(astronaut, tmp_path_factory, listener) -> Path:
     """A small reconstruction's folder."""
     folder = tmp_path_factory.mktemp("run") / "deep" / "out"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "MOST_RAYS", SMALL.fit_size**2 * SMALL.render_samples // PASSES)
-        assert reconstruct([astronaut], folder, SMALL, listener) == folder / "result.json"
+    assert reconstruct([astronaut], folder, SMALL, listener) == folder / "result.json"
     return folder
 
 

@@ -60,7 +60,8 @@ def test_two_processes_write_the_same_bytes_and_the_report_says_how(tmp_path, as
         np.testing.assert_array_equal(heads[0][key], heads[1][key])
     assert [name for name in first if first[name] != second[name] and name != "head.npz"] == []
     told, again = (json.loads((tmp_path / name / "report.json").read_text("utf-8")) for name in ("first", "second"))
-    assert told["photos"] == [{"name": "astronaut.png", "sha256": hashlib.sha256(astronaut.read_bytes()).hexdigest()}]
+    digest = hashlib.sha256(astronaut.read_bytes()).hexdigest()
+    assert told["photos"] == [{"name": "astronaut.png", "sha256": digest, "placed_points": 0}]
     assert Settings.from_dict(told["settings"]) == Settings.from_dict(SMALL)
     assert told["seed"] == 5
     assert told["hints"] == []
