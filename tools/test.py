@@ -134,7 +134,9 @@ def _tests(step: Step) -> list[str]:
 
 def finish(command: list[str | Path], engine: Path, said: Path) -> int:
     """Run ``command`` in the checkout's root, within the time limit, its output into ``said``; its exit code."""
-    environment = {**environments.clean_environment(), "NEXTGENFACE_ENGINE_PYTHON": str(engine)}
+    # PyTorch's threads otherwise spin while they wait, and take the cores of the run beside.
+    calm = {"OMP_WAIT_POLICY": "PASSIVE"}
+    environment = {**environments.clean_environment(), **calm, "NEXTGENFACE_ENGINE_PYTHON": str(engine)}
     with said.open("wb") as output:
         try:
             return subprocess.run(
