@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from nextgenface.engine.faces import bundled
 from nextgenface.engine.faces.choose import load_model
 from nextgenface.engine.fit.prepare import prepare_photo
 from nextgenface.engine.fit.stage1 import fit_landmarks, observe
@@ -114,3 +115,8 @@ def test_correction_render(benchmark):
         return render(truth.vertices, seen.model, *maps, light, camera, samples=SAMPLES, depth=DEPTH).image
 
     assert np.isfinite(benchmark.pedantic(work, rounds=3, warmup_rounds=1)).all()
+
+
+def test_reading_the_bundled_head(benchmark):
+    head = benchmark(lambda: bundled.read(bundled.DATA / "head.npz"))
+    assert head.vertex_count > 0

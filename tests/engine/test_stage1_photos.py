@@ -43,12 +43,9 @@ def fitted(model, photo, face):
     return fit_landmarks(model, [observe(photo, face, Settings())], Settings(), SilentReporter())
 
 
-def test_the_bar_of_accuracy_and_time(model, photo, face, fitted):
+def test_the_bar_of_accuracy_in_few_steps(fitted):
     assert fitted.landmark_error_percent <= 0.6
     assert fitted.iterations < 20
-    # The quickest of a few: other programs share this machine's cores.
-    seen = [observe(photo, face, Settings())]
-    assert min(fit_landmarks(model, seen, Settings(), SilentReporter()).seconds for _ in range(4)) < 1.0
 
 
 def test_the_error_is_what_it_says(model, photo, face, fitted):

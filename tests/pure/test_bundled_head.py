@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -42,13 +41,7 @@ def test_the_data_are_small():
     assert sum(path.stat().st_size for path in bundled.DATA.iterdir()) < 3_000_000
 
 
-def test_loading_takes_under_a_third_of_a_second_and_is_done_once(head):
-    best = np.inf
-    for _ in range(3):
-        start = time.perf_counter()
-        bundled.read(bundled.DATA / "head.npz")
-        best = min(best, time.perf_counter() - start)
-    assert best < 0.3
+def test_loading_is_done_once(head):
     assert bundled.load() is head
 
 
