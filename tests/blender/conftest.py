@@ -38,6 +38,17 @@ def pytest_unconfigure():
 
 
 @pytest.fixture
+def fresh_session():
+    """No worker before the test nor after it, and nothing known of jobs."""
+    from nextgenface.operators.session import session
+
+    session.close()
+    session.forget()
+    yield
+    session.close()
+
+
+@pytest.fixture
 def empty_file():
     """Factory settings and nothing in the file; the user's own preferences are never read."""
     bpy.ops.wm.read_factory_settings(use_empty=True)

@@ -14,15 +14,7 @@ from nextgenface.properties import places
 from nextgenface.properties.settings import chosen_photos, engine_settings
 from snapshots import snapshot
 
-pytestmark = pytest.mark.blender
-
-
-@pytest.fixture(autouse=True)
-def fresh_session():
-    session.close()
-    session.forget()
-    yield
-    session.close()
+pytestmark = [pytest.mark.blender, pytest.mark.usefixtures("fresh_session")]
 
 
 def is_running(pid):

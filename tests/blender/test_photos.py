@@ -15,15 +15,7 @@ from nextgenface.panels import face
 from nextgenface.panels import photos as panel
 from nextgenface.properties import photos as kept
 
-pytestmark = pytest.mark.blender
-
-
-@pytest.fixture(autouse=True)
-def fresh_session():
-    session.close()
-    session.forget()
-    yield
-    session.close()
+pytestmark = [pytest.mark.blender, pytest.mark.usefixtures("fresh_session")]
 
 
 @pytest.fixture

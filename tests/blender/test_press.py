@@ -13,17 +13,9 @@ from nextgenface.engine.progress import stage_name
 from nextgenface.operators import reconstruct
 from nextgenface.operators.session import Phase, session
 
-pytestmark = pytest.mark.blender
+pytestmark = [pytest.mark.blender, pytest.mark.usefixtures("fresh_session")]
 REAL = subprocess.Popen
 SECONDS = 20
-
-
-@pytest.fixture(autouse=True)
-def fresh_session():
-    session.close()
-    session.forget()
-    yield
-    session.close()
 
 
 @pytest.fixture
