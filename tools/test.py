@@ -118,7 +118,7 @@ def _command(step: Step, report: Path, quick: bool) -> tuple[str, ...]:
 def finish(command: list[str | Path], engine: Path, said: Path) -> int:
     """Run ``command`` in the checkout's root, within the time limit, its output into ``said``; its exit code."""
     # PyTorch's threads otherwise spin while they wait, and take the cores of the run beside.
-    calm = {"OMP_WAIT_POLICY": "PASSIVE"}
+    calm = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
     environment = {**environments.clean_environment(), **calm, "NEXTGENFACE_ENGINE_PYTHON": str(engine)}
     with said.open("wb") as output:
         try:

@@ -23,6 +23,12 @@ def unpack_lit(picture: FloatImage, node_count: int, nodes: Tensor) -> Lit:
     return Lit(flat[:, :3], flat[:, 3:-1].reshape(len(flat), node_count, 2, 3), nodes, flat[:, -1])
 
 
+def diffuse_picture(lit: Lit) -> FloatImage:
+    """(S, S, 3) the diffuse light of a square picture's texels."""
+    size = round(len(lit.cosine) ** 0.5)
+    return np.asarray(lit.diffuse.reshape(size, size, 3).numpy())
+
+
 def resized_lit(lit: Lit, size: int) -> Lit:
     """``lit`` of a square picture's texels, for a picture of ``size`` texels."""
     old = round(len(lit.cosine) ** 0.5)

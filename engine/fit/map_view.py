@@ -20,7 +20,7 @@ from .blending import Band, standing
 from .eyes import SIDES, Eyeball
 from .fill import pad
 from .head import DifferentiableHead
-from .lit_picture import packed_lit, resized_lit, unpack_lit
+from .lit_picture import diffuse_picture, packed_lit, unpack_lit
 from .photometric import View, sample_image
 from .shading import Lit
 from .stage2 import Stage2Result
@@ -173,11 +173,9 @@ class MapView:
 
     def part_sight(self, part: str, seen: SeenAtlas, shading: Lit) -> tuple[FloatImage, FloatImage]:
         """What the photo shows of a part at its N texels: albedo (N, 3), weight (N,)."""
-        atlas = seen.atlas
-        light = resized_lit(shading, atlas.size).diffuse.reshape(atlas.size, atlas.size, 3).numpy()
-        chosen = atlas.is_part(part)
-        albedo = np.clip(seen.colour / np.maximum(atlas.at(light), 0.05), 0.0, 1.0)[chosen]
-        return albedo, seen.weight[chosen]
+        chosen = seen.atlas.is_part(part)
+        light = seen.atlas.only(chosen).sample(diffuse_picture(shading))
+        return np.clip(seen.colour[chosen] / np.maximum(light, 0.05), 0.0, 1.0), seen.weight[chosen]
 
     def eye_sight(self, side: str, seen: SeenAtlas, shading: Lit) -> tuple[FloatImage, FloatImage, FloatImage]:
         """What the photo shows of an eye at N texels: share of the iris's angle (N,), albedo (N, 3), weight (N,)."""

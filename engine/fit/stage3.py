@@ -100,10 +100,15 @@ class Maps:
 
     def values(self, texels: Texels) -> tuple[Tensor, Tensor, Tensor]:
         """Diffuse (S, S, 3), specular (S, S), roughness (S, S)."""
-        diffuse = (texels.diffuse * torch.exp(self.change[:3]).permute(1, 2, 0)).clamp(0.0, 1.0)
+        diffuse = changed_diffuse(self.change[:3], texels)
         specular = torch.sigmoid(torch.logit(texels.specular, 1e-3) + self.change[3])
         roughness = torch.sigmoid(torch.logit(texels.roughness, 1e-3) + self.change[4])
         return diffuse, specular, roughness
+
+
+def changed_diffuse(change: Tensor, texels: Texels) -> Tensor:
+    """(S, S, 3) the diffuse map after log factors (3, S, S)."""
+    return (texels.diffuse * torch.exp(change).permute(1, 2, 0)).clamp(0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,12 @@ class Weights:
 def photo_loss(maps: Maps, texels: Texels) -> Tensor:
     """() robust squared difference to the photos in sRGB-like units, over the texels that they show."""
     diffuse, specular, roughness = (texels.at_seen(value) for value in maps.values(texels))
-    radiance = diffuse * texels.body + texels.lit.specular(specular, roughness)
+    return _photo_loss(diffuse, texels.lit.specular(specular, roughness), texels)
+
+
+def _photo_loss(diffuse: Tensor, gloss: Tensor, texels: Texels) -> Tensor:
+    """The same of the sights' albedo (M, 3) and the radiance of their specular layer (M, 3)."""
+    radiance = diffuse * texels.body + gloss
     square = (texels.slope * (radiance - texels.colour) ** 2).sum(1) / PHOTO_SPREAD**2
     robust = 2.0 * (torch.sqrt(1.0 + square) - 1.0)
     return (texels.trust * robust).sum() / texels.skin.sum()
@@ -177,13 +187,16 @@ def total_loss(maps: Maps, texels: Texels, weights: Weights) -> Tensor:
 
 
 def regulariser_loss(change: Tensor, texels: Texels, weights: Weights) -> Tensor:
-    """() symmetry, consistency and smoothness of ``change`` (5, S, S), weighted."""
+    """() symmetry, consistency and smoothness of ``change`` (5, S, S), or of the diffuse map's (3, S, S), weighted."""
     consistency, chromaticity = consistency_loss(change, texels)
+    symmetry, consistent, smooth = (
+        _per_channel(kind)[: len(change)] for kind in (weights.symmetry, weights.consistency, weights.smoothness)
+    )
     return (
-        (_per_channel(weights.symmetry) * symmetry_loss(change, texels)).sum()
-        + (_per_channel(weights.consistency) * consistency).sum()
+        (symmetry * symmetry_loss(change, texels)).sum()
+        + (consistent * consistency).sum()
         + weights.consistency[0] / CONSISTENCY[0] * CHROMATICITY * chromaticity
-        + (_per_channel(weights.smoothness) * smoothness_loss(change, texels)).sum()
+        + (smooth * smoothness_loss(change, texels)).sum()
     )
 
 
@@ -213,7 +226,9 @@ def refine_maps(
             maps = _with_detail(maps, texels, finer)
             texels = finer
         told = _Offset(tick, done, sum(steps))
-        maps = _descend(maps, texels, weights, count, told, watch)
+        # Gloss is held smooth, so single texels say nothing of it; without it a step takes half as long.
+        descend = _descend_diffuse if level == size and len(sizes) == len(STEP_SHARES) else _descend
+        maps = descend(maps, texels, weights, count, told, watch)
         done += count
     return maps, texels
 
@@ -238,18 +253,56 @@ def _descend(
     tick: Callable[[int, float], None],
     watch: Watch[tuple[Tensor, Tensor, Tensor]],
 ) -> Maps:
-    """``count`` steps of Adam with a cosine schedule."""
-    change = maps.change.clone().requires_grad_(True)
+    """``count`` steps of all maps."""
+
+    def loss(change: Tensor) -> Tensor:
+        return total_loss(Maps(change), texels, weights)
+
+    return Maps(_adam(loss, maps.change, count, tick, lambda change: watch(partial(Maps(change).values, texels))))
+
+
+def _descend_diffuse(
+    maps: Maps,
+    texels: Texels,
+    weights: Weights,
+    count: int,
+    tick: Callable[[int, float], None],
+    watch: Watch[tuple[Tensor, Tensor, Tensor]],
+) -> Maps:
+    """The same of the diffuse map; specular level and roughness stand still."""
+    _, specular, roughness = (texels.at_seen(value) for value in maps.values(texels))
+    gloss, still = texels.lit.specular(specular, roughness), maps.change[3:]
+
+    def loss(change: Tensor) -> Tensor:
+        photo = _photo_loss(texels.at_seen(changed_diffuse(change, texels)), gloss, texels)
+        return photo + regulariser_loss(change, texels, weights)
+
+    def whole(change: Tensor) -> Maps:
+        return Maps(torch.cat([change, still]))
+
+    found = _adam(loss, maps.change[:3], count, tick, lambda change: watch(lambda: whole(change).values(texels)))
+    return whole(found)
+
+
+def _adam(
+    loss_of: Callable[[Tensor], Tensor],
+    start: Tensor,
+    count: int,
+    tick: Callable[[int, float], None],
+    watch: Callable[[Tensor], None],
+) -> Tensor:
+    """``start`` after ``count`` steps of Adam with a cosine schedule."""
+    change = start.clone().requires_grad_(True)
     optimiser = torch.optim.Adam([change], lr=LEARNING_RATE)
     for step in range(count):
         optimiser.zero_grad()
-        loss = total_loss(Maps(change), texels, weights)
+        loss = loss_of(change)
         torch.autograd.backward(loss)
         optimiser.step()
         _anneal(optimiser, step, count)
         tick(step + 1, float(loss.detach()))
-        watch(partial(Maps(change.detach()).values, texels))
-    return Maps(change.detach())
+        watch(change.detach())
+    return change.detach()
 
 
 def _with_detail(maps: Maps, coarse: Texels, fine: Texels) -> Maps:

@@ -85,6 +85,22 @@ def test_a_known_map_is_found_again():
     assert (maps.change[:3] - truth[:3]).abs().mean() < 0.02
 
 
+def test_the_finest_level_finds_the_diffuse_map_under_a_gloss_that_stands_still():
+    """The gloss is given as it is, and counted: the search of the diffuse map alone ends where that of all maps does."""
+    truth = 0.2 * torch.randn(5, 32, 32, generator=torch.Generator().manual_seed(3))
+    texels, weights = _texels(truth=truth), Weights.of(Settings())
+    start = Maps(torch.cat([torch.zeros(3, 32, 32), truth[3:]]))
+    shown = []
+    told = {"tick": lambda *_: None, "watch": lambda look: shown.append(look())}
+    alone = stage3._descend_diffuse(start, texels, weights, 60, **told)
+    together = stage3._descend(start, texels, weights, 60, **told)
+    assert torch.equal(alone.change[3:], truth[3:])
+    before, after, all_maps = (float(stage3.photo_loss(maps, texels)) for maps in (start, alone, together))
+    assert after < 0.3 * before
+    assert after == pytest.approx(all_maps, rel=0.15)
+    assert torch.equal(shown[59][0], alone.values(texels)[0])
+
+
 def test_symmetry_takes_a_one_sided_shadow_out():
     """A shadow that the light does not explain darkens one side only: the stronger the weight, the less of it stays."""
     shadow = torch.zeros(5, 32, 32)

@@ -238,9 +238,11 @@ def test_closing_a_worker_that_ignores_everything_takes_no_longer_than_allowed(w
 def test_the_worker_sees_no_packages_of_its_starter(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
     monkeypatch.setenv("PYTHONHOME", "nowhere")
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
     cleaned = clean_environment(os.environ)
     assert cleaned["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert int(cleaned["GOMP_SPINCOUNT"]) < 20000, "so long a wait takes the cores of whoever works beside"
     assert clean_environment({"OMP_WAIT_POLICY": "ACTIVE"})["OMP_WAIT_POLICY"] == "ACTIVE"
     assert "PYTHONPATH" not in cleaned
     assert "PYTHONHOME" not in cleaned
