@@ -12,10 +12,10 @@ STAGE_SHARES: Mapping[str, float] = {
     "photos": 0.01,
     "landmarks": 0.01,
     "stage1": 0.01,
-    "stage2": 0.21,
-    "stage3": 0.46,
-    "textures": 0.05,
-    "render": 0.20,
+    "stage2": 0.24,
+    "stage3": 0.37,
+    "textures": 0.06,
+    "render": 0.25,
     "write": 0.02,
 }
 _UNKNOWN_SHARE = 0.02

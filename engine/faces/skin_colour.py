@@ -7,6 +7,7 @@ function, so under its prior the ITA is uniform from +65 to -65 degrees: no skin
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -163,6 +164,15 @@ class SkinColour:
         logarithm = log_albedo(melanin, haemoglobin, _UNDERTONE_SD * coefficients[2])
         skin = torch.exp(logarithm - hair[:, None] * self._hair_rgb)
         return torch.where(self._is_skin, skin, self._fixed)
+
+    def part(self, vertices: Tensor) -> SkinColour:
+        """The same of the chosen ``vertices`` (v,) int64 alone: v stands for V, the coefficients are the same."""
+        chosen = copy(self)
+        for name in ("_tone", "_melanin_mean", "_haemoglobin_mean", "_is_skin", "_fixed"):
+            setattr(chosen, name, getattr(self, name)[vertices])
+        for name in ("_melanin_basis", "_haemoglobin_basis", "_hair_maps"):
+            setattr(chosen, name, getattr(self, name)[:, vertices])
+        return chosen
 
 
 def tone_of_ita(ita: float) -> float:

@@ -52,6 +52,10 @@ class SpecularPrior:
     roughness_mean: FloatArray
     roughness_sd: FloatArray
 
+    def part(self, vertices: NDArray[np.int64]) -> SpecularPrior:
+        """The same of the chosen ``vertices`` (v,) alone."""
+        return SpecularPrior(*(values[vertices] for values in vars(self).values()))
+
 
 def specular_prior(model: FaceModel) -> SpecularPrior:
     """The prior for ``model``: skin with the offsets of its regions; parts that are not skin are known closely."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, Self
 
 from torch import Tensor
 
@@ -15,3 +15,6 @@ class SkinModel(Protocol):
 
     def hair_depth(self, coefficients: Tensor) -> Tensor:
         """(V,) optical depth of the hair on the skin; 0 where the model does not tell hair from skin."""
+
+    def part(self, vertices: Tensor) -> Self:
+        """The same of the chosen ``vertices`` (v,) int64 alone: v stands for V, the coefficients are the same."""

@@ -62,6 +62,17 @@ class AlbedoSkin:
         """(V,) specular albedo over its mean over the mean face."""
         return (self.gloss_mean + coefficients @ self.gloss).clamp(*GLOSS_FACTORS)
 
+    def part(self, vertices: Tensor) -> AlbedoSkin:
+        """The same of the chosen ``vertices`` (v,) int64 alone: v stands for V, the coefficients are the same."""
+        diffuse = self.diffuse.view(len(self.diffuse), -1, 3)[:, vertices]
+        return AlbedoSkin(
+            mean=self.mean[vertices],
+            diffuse=diffuse.reshape(len(diffuse), -1),
+            gloss_mean=self.gloss_mean[vertices],
+            gloss=self.gloss[:, vertices],
+            face=self.face[vertices],
+        )
+
     def guess(self, albedo: Tensor) -> Tensor:
         """(A,) the most likely coefficients of a face whose mean albedo is ``albedo`` (3,), give or take `GUESS_SPREAD`."""
         modes = torch.einsum("v,avc->ca", self.face, self.diffuse.view(len(self.diffuse), -1, 3))

@@ -162,6 +162,7 @@ class ReflectanceProblem:
     Attributes:
         transfer: of the points. colour: (N, 3) linear radiance observed. weight: (N,) trust in [0, 1].
         at_points: takes (V, C) per-vertex values to the points, (N, C).
+        vertices: (v,) int64, those that ``at_points`` wants the values of, which then are (v, C); None: all.
         prior: of the light. whites: what the whites of the eyes tell of it, where they are seen.
     """
 
@@ -171,8 +172,10 @@ class ReflectanceProblem:
     at_points: Callable[[Tensor], Tensor]
     prior: LightPrior
     whites: WhiteEvidence | None = None
+    vertices: Tensor | None = None
 
     def __post_init__(self) -> None:
+        self.near: tuple[SkinModel, SpecularPrior] | None = None
         self.precision = observation_precision(self.colour)
         self.share = independent_share(self.weight)
         self.typical = self.transfer.lit(self.prior.middle)
@@ -238,9 +241,19 @@ class ReflectanceProblem:
             return self.weight * robust_weight(residual)[:, 0]
 
     def _fields(self, reflectance: Reflectance) -> tuple[Tensor, Tensor, Tensor]:
-        albedo = self.at_points(reflectance.albedo())
-        specular, roughness = self.at_points(reflectance.surface()).unbind(1)
+        near = self._near(reflectance)
+        albedo = self.at_points(near.albedo())
+        specular, roughness = self.at_points(near.surface()).unbind(1)
         return albedo, specular, roughness
+
+    def _near(self, reflectance: Reflectance) -> Reflectance:
+        """``reflectance`` of the problem's vertices alone. All that a search looks at share their models of skin."""
+        if self.vertices is None:
+            return reflectance
+        if self.near is None:
+            self.near = reflectance.skin.part(self.vertices), reflectance.layer.part(self.vertices.numpy())
+        skin, layer = self.near
+        return replace(reflectance, skin=skin, layer=layer)
 
     def _residual(self, fields: tuple[Tensor, Tensor, Tensor], light: Tensor) -> Tensor:
         return self.transfer.lit(light).radiance(*fields) - self.colour

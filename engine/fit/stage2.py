@@ -192,11 +192,14 @@ class _Photo:
     def reflectance_problem(self, head: DifferentiableHead, traced: _Traced) -> ReflectanceProblem:
         """What the photo says of light and reflectance."""
         samples = traced.samples
+        # The face's points touch a third of the head's vertices.
+        vertices, corners = torch.unique(head.triangles[samples.triangle], return_inverse=True)
         return ReflectanceProblem(
             transfer=traced.transfer,
             colour=samples.colour,
             weight=samples.weight,
-            at_points=lambda values: head.interpolate(values, samples.triangle, samples.barycentric),
+            at_points=lambda values: (values[corners] * samples.barycentric[:, :, None]).sum(1),
+            vertices=vertices,
             prior=self.prior,
             whites=traced.whites,
         )

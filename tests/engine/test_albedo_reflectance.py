@@ -1,5 +1,7 @@
 """Skin of a face model's own: linear in its coefficients, with a first guess, a prior and gloss that follow."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,8 +15,6 @@ from nextgenface.engine.fit.reflectance import Reflectance
 @pytest.fixture(scope="module")
 def model():
     """The bundled head with a skin of three modes: darker, redder, glossier on one side."""
-    from dataclasses import replace
-
     head = load()
     count = head.vertex_count
     mean = np.tile(np.array([0.4, 0.28, 0.2], np.float32), (count, 1))
@@ -78,3 +78,15 @@ def test_the_prior_s_curvature_is_its_second_derivative(average):
     hessian = torch.func.hessian(lambda x: average.unpacked(x).negative_log_prior())(place)
     torch.testing.assert_close(torch.diagonal(hessian), average.prior_curvature())
     assert torch.count_nonzero(hessian - torch.diag(torch.diagonal(hessian))) == 0
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["its own skin", "pigments"])
+def test_a_part_of_the_head_has_the_whole_one_s_skin(model, own):
+    """Which is what a search of a photo's points looks at."""
+    whole = Reflectance.average(model if own else load())
+    chance = torch.Generator().manual_seed(4)
+    whole = whole.unpacked(0.5 * torch.randn(len(whole.packed()), generator=chance))
+    chosen = torch.tensor([4000, 7, 1203, 7])
+    part = replace(whole, skin=whole.skin.part(chosen), layer=whole.layer.part(chosen.numpy()))
+    for values in ("albedo", "surface", "hair_depth"):
+        torch.testing.assert_close(getattr(part, values)(), getattr(whole, values)()[chosen], rtol=0, atol=1e-6)

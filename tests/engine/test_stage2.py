@@ -16,7 +16,12 @@ from nextgenface.engine.fit.head import DifferentiableCamera, DifferentiableHead
 from nextgenface.engine.fit.lighting import LightPrior  # noqa: E402
 from nextgenface.engine.fit.photometric import Samples  # noqa: E402
 from nextgenface.engine.fit.refine import Posed, Shape, ShapeProblem, face_height, openness, shape_loss  # noqa: E402
-from nextgenface.engine.fit.reflectance import ReflectanceProblem, reflectance_loss, solve_reflectance  # noqa: E402
+from nextgenface.engine.fit.reflectance import (  # noqa: E402
+    Reflectance,
+    ReflectanceProblem,
+    reflectance_loss,
+    solve_reflectance,
+)
 from nextgenface.engine.fit.shading import unshadowed  # noqa: E402
 from nextgenface.engine.fit.stage2 import Observation, Stage2Result, fit_statistical, visible_samples  # noqa: E402
 from nextgenface.engine.fit.tracing import trace_transfer  # noqa: E402
@@ -205,6 +210,24 @@ def reflectance_problem(known, traced):
         at_points=lambda values: head.interpolate(values, samples.triangle, samples.barycentric),
         prior=LightPrior.neutral(heads.BANDS, torch.from_numpy(centre / np.linalg.norm(centre))),
     )
+
+
+def test_asking_only_the_vertices_around_the_points_changes_nothing(known, traced, reflectance_problem):
+    head, samples, _, _ = traced
+    vertices, corners = torch.unique(head.triangles[samples.triangle], return_inverse=True)
+    near = replace(
+        reflectance_problem,
+        at_points=lambda values: (values[corners] * samples.barycentric[:, :, None]).sum(1),
+        vertices=vertices,
+    )
+    assert len(vertices) < 0.5 * known.model.vertex_count
+    average, trust = Reflectance.average(known.model), samples.weight
+    light = torch.from_numpy(known.truth.light)
+    losses = [float(problem.loss(average, light, trust)) for problem in (near, reflectance_problem)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    matrices = [problem.curvature(average, average.packed(), light, trust) for problem in (near, reflectance_problem)]
+    scale = float(matrices[1].abs().max())
+    torch.testing.assert_close(matrices[0], matrices[1], rtol=0, atol=1e-5 * scale)
 
 
 @pytest.fixture(scope="module")
