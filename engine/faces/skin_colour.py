@@ -7,6 +7,7 @@ function, so under its prior the ITA is uniform from +65 to -65 degrees: no skin
 
 from __future__ import annotations
 
+import weakref
 from copy import copy
 from dataclasses import dataclass
 
@@ -173,6 +174,21 @@ class SkinColour:
         for name in ("_melanin_basis", "_haemoglobin_basis", "_hair_maps"):
             setattr(chosen, name, getattr(self, name)[:, vertices])
         return chosen
+
+
+_kept: list[tuple[weakref.ref[FaceModel], SkinColour]] = []
+
+
+def skin_colour(model: FaceModel) -> SkinColour:
+    """The `SkinColour` of ``model``, kept for the next fit, which most often is of the same model: to make one takes as
+    long as a step of the fit.
+    """
+    for known, skin in _kept:
+        if known() is model:
+            return skin
+    skin = SkinColour(model)
+    _kept[:] = [(weakref.ref(model), skin)]
+    return skin
 
 
 def tone_of_ita(ita: float) -> float:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..faces.model import FaceModel
-from ..faces.skin_colour import SkinColour, tone_of_ita
+from ..faces.skin_colour import skin_colour, tone_of_ita
 from ..faces.skin_gloss import SpecularPrior, specular_prior
 from ..faces.skin_model import SkinModel
 from ..faces.skin_optics import ita_degrees
@@ -89,7 +89,7 @@ class Reflectance:
             from .albedo_reflectance import AlbedoReflectance
 
             return AlbedoReflectance.of(model, model.albedo)
-        skin = SkinColour(model)
+        skin = skin_colour(model)
         return cls(skin, specular_prior(model), skin.mean())
 
     def packed(self) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from nextgenface.engine.errors import FaceModelError
 from nextgenface.engine.faces import skin_gloss, skin_table
 from nextgenface.engine.faces.model import PART_NAMES, FaceModel
-from nextgenface.engine.faces.skin_colour import SkinColour, part_albedo, tone_of_ita
+from nextgenface.engine.faces.skin_colour import SkinColour, part_albedo, skin_colour, tone_of_ita
 from nextgenface.engine.faces.skin_optics import as_measured, ita_degrees, lab
 from nextgenface.engine.faces.smooth_functions import part_vertices, smooth_functions
 
@@ -195,6 +195,16 @@ def test_prior_is_standard_normal(skin):
 def test_model_without_regions_still_has_skin(head):
     bare = SkinColour(dataclasses.replace(head, regions={}))
     assert torch.isfinite(bare.albedo(bare.sample(torch.Generator().manual_seed(0)))).all()
+
+
+def test_a_model_s_skin_is_made_once_and_another_model_gets_its_own(head):
+    first = skin_colour(head)
+    assert skin_colour(head) is first
+    larger = dataclasses.replace(head, mean=2.0 * head.mean)
+    other = skin_colour(larger)
+    assert other is not first
+    assert skin_colour(larger) is other
+    assert skin_colour(head) is not other
 
 
 def test_smooth_functions_are_parts_of_an_orthonormal_set(head):
