@@ -53,6 +53,38 @@ def label_of(name: str) -> str:
     return " ".join(filter(None, (_WORDS.get(word, word.capitalize()) for word in name.split("_"))))
 
 
+def short_label_of(name: str) -> str:
+    """The same beside its value in a narrow panel, where 14 letters are seen; the group's title says the rest."""
+    return _SHORT.get(name, label_of(name))
+
+
+def heading_of(name: str) -> str:
+    """What stands above the setting in its group: a map's name above the first weight of that map; empty for most."""
+    return _HEADINGS.get(name, "")
+
+
+_MAPS = ("diffuse", "specular", "roughness")
+_SHORT: dict[str, str] = {
+    "face_model_folder": "Model Folder",
+    "landmark_detector": "Detector",
+    "landmark_model_file": "Model File",
+    "fan_model_folder": "FAN Folder",
+    "environment_height": "Environment",
+    "focal_length_ratio": "Focal / Side",
+    "stage1_iterations": "Stage 1 Steps",
+    "stage2_iterations": "Stage 2 Steps",
+    "stage3_iterations": "Stage 3 Steps",
+    "transfer_directions": "Directions",
+    "landmark_weight": "Landmarks",
+    "identity_weight": "Identity",
+    "expression_weight": "Expression",
+    "albedo_weight": "Albedo",
+    "normal_weight": "Detail",
+    **{f"{image}_symmetry_weight": "Symmetry" for image in _MAPS},
+    **{f"{image}_consistency_weight": "Consistency" for image in _MAPS},
+    **{f"{image}_smoothness_weight": "Smoothness" for image in _MAPS},
+}
+_HEADINGS = {f"{image}_symmetry_weight": image.capitalize() for image in _MAPS} | {"normal_weight": "Normal"}
 _WORDS = {"mm": "", "fan": "FAN", "stage1": "Stage 1", "stage2": "Stage 2", "stage3": "Stage 3"}
 # Setting -> choice -> its name for people, and what it means.
 _CHOICES: dict[str, dict[str, tuple[str, str]]] = {

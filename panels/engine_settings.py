@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import bpy
 
 from ..engine.errors import SettingsError
-from ..engine.setting_groups import setting_groups
+from ..engine.setting_groups import heading_of, setting_groups, short_label_of
+from ..operators.session import session
 from ..properties.engine_settings import loaded, overrides
 from .text import draw_wrapped
 
@@ -47,10 +48,14 @@ def _panel(title: str, names: tuple[str, ...]) -> type:
     def draw(self: Any, context: bpy.types.Context) -> None:
         layout, chosen = self.layout, context.scene.nextgenface
         layout.use_property_split, layout.use_property_decorate = True, False
+        # Like the panel above: what runs has its settings already.
+        layout.enabled = not session.is_active
         changed = overrides(chosen)
         for name in names:
+            if heading_of(name):
+                layout.label(text=heading_of(name))
             row = layout.row(align=True)
-            row.prop(chosen.advanced, name)
+            row.prop(chosen.advanced, name, text=short_label_of(name))
             # A mark beside what a person changed.
             row.label(text="", icon="DOT" if name in changed else "BLANK1")
 

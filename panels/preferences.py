@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
 import bpy
@@ -21,7 +20,7 @@ from ..properties.preferences import (
     index_problem,
     own_preferences,
 )
-from .text import draw_wrapped
+from .text import draw_wrapped, shortened
 
 OUTDATED = "This version of the add-on needs other packages than the engine has: set it up again."
 
@@ -85,7 +84,7 @@ def _draw_check_line(layout: bpy.types.UILayout, context: bpy.types.Context, lin
     """One thing that was tried; what fails is no error where the engine works all the same."""
     good = bool(line.get("ok"))
     icon = "CHECKMARK" if good else ("DOT" if session.check.ok else "ERROR")
-    text = textwrap.shorten(f"{line.get('name', '')}: {line.get('detail', '')}", 90, placeholder="...")
+    text = shortened(f"{line.get('name', '')}: {line.get('detail', '')}")
     draw_wrapped(layout, context, text, icon)
     if line.get("remedy") and not good and not session.check.ok:
         draw_wrapped(layout, context, str(line["remedy"]), "RIGHTARROW_THIN")

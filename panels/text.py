@@ -10,6 +10,15 @@ import bpy
 # Mean width of a letter of Blender's interface font, pixels at scale 1, and what the tabs, a box and an icon take of the width.
 _LETTER, _MARGIN, _ICON = 6.4, 56, 20
 
+# Of a text that is cut, the letters that stay before and after what is left out: a path tells more at its end.
+_BEFORE, _AFTER = 30, 57
+
+
+def shortened(text: str) -> str:
+    """``text`` on one line; a long one without its middle, so that of a path both ends are seen."""
+    line = " ".join(text.split())
+    return line if len(line) <= _BEFORE + _AFTER + 3 else f"{line[:_BEFORE]}...{line[-_AFTER:]}"
+
 
 def draw_wrapped(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
     """Labels that show ``text`` whole in the region's width; the first has the icon."""

@@ -6,6 +6,7 @@ import bpy
 import pytest
 from nextgenface.engine.errors import SettingsError
 from nextgenface.engine.presets import preset_names, read_preset
+from nextgenface.engine.setting_groups import heading_of, short_label_of
 from nextgenface.engine.settings import Settings
 from nextgenface.operators.session import session
 from nextgenface.panels import engine_settings as panels
@@ -14,6 +15,8 @@ from nextgenface.properties.settings import engine_settings
 
 pytestmark = pytest.mark.blender
 DEFAULTS = Settings().to_dict()
+# Letters that are seen left of a value, at the width that the sidebar has at first.
+SEEN = 14
 
 
 @pytest.fixture
@@ -161,6 +164,29 @@ def test_the_panels_draw_every_setting_and_mark_what_was_changed(chosen):
     assert "1 changed" in seen
     assert seen[seen.index("bands") + 1] == "DOT"
     assert seen.count("DOT") == 1
+
+
+def test_no_name_is_cut_off_beside_its_value(add_on):
+    known = add_on.nextgenface.advanced.bl_rna.properties
+    beside = [name for name in FIELDS if known[name].type != "BOOLEAN" and name not in panels._ELSEWHERE]
+    assert not [name for name in beside if len(short_label_of(name)) > SEEN]
+
+
+@pytest.mark.parametrize("panel", panels.CLASSES[1:], ids=lambda panel: panel.bl_label)
+def test_no_two_settings_of_a_panel_have_one_name(panel):
+    heading, told = "", []
+    for name in panel.names:
+        heading = heading_of(name) or heading
+        told.append((heading, short_label_of(name)))
+    assert len(set(told)) == len(told)
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_they_are_grey_while_a_job_runs(add_on, monkeypatch, runs):
+    monkeypatch.setattr(type(session), "is_active", runs)
+    drawn = Drawn()
+    panels.CLASSES[1].draw(drawn, bpy.context)
+    assert drawn.layout.enabled is not runs
 
 
 def test_the_panel_tells_what_is_wrong_with_a_file(chosen, tmp_path):

@@ -78,6 +78,15 @@ def test_the_page_is_drawn_whole(add_on, monkeypatch):
     assert any("CUDA: fine" in label for label in drawn(draw)[1])
 
 
+def test_a_long_path_that_was_checked_is_seen_from_both_ends(add_on, monkeypatch):
+    name = f"LLVM /home/anna/{'deep/' * 30}lib/libLLVM.so.19"
+    monkeypatch.setattr(session.check, "lines", [{"name": name, "ok": True, "detail": "compiles", "remedy": ""}])
+    _, labels = drawn(lambda layout: preferences._draw_check(layout, bpy.context))
+    told = "".join(labels).replace(" ", "")
+    assert told.startswith("LLVM/home/anna/") and told.endswith("/lib/libLLVM.so.19:compiles")
+    assert len(told) <= 90
+
+
 @pytest.mark.parametrize("outdated", [True, False])
 def test_an_engine_that_lacks_packages_is_told_in_the_preferences_and_the_sidebar(add_on, monkeypatch, outdated):
     monkeypatch.setattr(preferences, "is_outdated", lambda _: outdated)
