@@ -78,14 +78,14 @@ def draw(costs: list[Cost], path: Path) -> None:
     figure, (above, below) = pyplot.subplots(2, 1, sharex=True, figsize=(8, 5))
     numbers = range(1, len(costs) + 1)
     above.plot(numbers, [cost.memory_mb for cost in costs])
-    above.set_ylim(bottom=0.0)
+    above.set_ylim(0.0, 1.15 * max(cost.memory_mb for cost in costs))
     above.set_ylabel("resident memory, MB")
     below.plot(numbers, [cost.handles for cost in costs], label="file handles")
     below.plot(numbers, [cost.threads for cost in costs], label="threads")
-    below.set_ylim(bottom=0.0)
+    below.set_ylim(0.0, 1.15 * max(max(cost.handles, cost.threads) for cost in costs))
     below.set_xlabel("job")
-    below.legend()
-    figure.savefig(path, dpi=100)
+    below.legend(loc="lower right")
+    figure.savefig(path, dpi=80)
 
 
 def main() -> int:
