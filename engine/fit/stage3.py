@@ -227,8 +227,8 @@ def refine_maps(
             texels = finer
         told = _Offset(tick, done, sum(steps))
         # Gloss is held smooth, so single texels say nothing of it; without it a step takes half as long.
-        descend = _descend_diffuse if level == size and len(sizes) == len(STEP_SHARES) else _descend
-        maps = descend(maps, texels, weights, count, told, watch)
+        wanted = _diffuse_map if level == size and len(sizes) == len(STEP_SHARES) else _all_maps
+        maps = _descend(wanted(maps, texels, weights), texels, count, told, watch)
         done += count
     return maps, texels
 
@@ -245,31 +245,22 @@ class _Offset:
         self.tick(self.done + step, self.steps, loss)
 
 
-def _descend(
-    maps: Maps,
-    texels: Texels,
-    weights: Weights,
-    count: int,
-    tick: Callable[[int, float], None],
-    watch: Watch[tuple[Tensor, Tensor, Tensor]],
-) -> Maps:
-    """``count`` steps of all maps."""
+@dataclass(frozen=True)
+class _Search:
+    """What one level looks for: from ``start`` (C, S, S) the lowest ``loss``; ``maps`` are the maps with what is found."""
 
-    def loss(change: Tensor) -> Tensor:
-        return total_loss(Maps(change), texels, weights)
-
-    return Maps(_adam(loss, maps.change, count, tick, lambda change: watch(partial(Maps(change).values, texels))))
+    start: Tensor
+    loss: Callable[[Tensor], Tensor]
+    maps: Callable[[Tensor], Maps]
 
 
-def _descend_diffuse(
-    maps: Maps,
-    texels: Texels,
-    weights: Weights,
-    count: int,
-    tick: Callable[[int, float], None],
-    watch: Watch[tuple[Tensor, Tensor, Tensor]],
-) -> Maps:
-    """The same of the diffuse map; specular level and roughness stand still."""
+def _all_maps(maps: Maps, texels: Texels, weights: Weights) -> _Search:
+    """All five channels."""
+    return _Search(maps.change, lambda change: total_loss(Maps(change), texels, weights), Maps)
+
+
+def _diffuse_map(maps: Maps, texels: Texels, weights: Weights) -> _Search:
+    """The diffuse map's three; specular level and roughness stand still."""
     _, specular, roughness = (texels.at_seen(value) for value in maps.values(texels))
     gloss, still = texels.lit.specular(specular, roughness), maps.change[3:]
 
@@ -277,32 +268,32 @@ def _descend_diffuse(
         photo = _photo_loss(texels.at_seen(changed_diffuse(change, texels)), gloss, texels)
         return photo + regulariser_loss(change, texels, weights)
 
-    def whole(change: Tensor) -> Maps:
-        return Maps(torch.cat([change, still]))
-
-    found = _adam(loss, maps.change[:3], count, tick, lambda change: watch(lambda: whole(change).values(texels)))
-    return whole(found)
+    return _Search(maps.change[:3], loss, lambda change: Maps(torch.cat([change, still])))
 
 
-def _adam(
-    loss_of: Callable[[Tensor], Tensor],
-    start: Tensor,
+def _descend(
+    search: _Search,
+    texels: Texels,
     count: int,
     tick: Callable[[int, float], None],
-    watch: Callable[[Tensor], None],
-) -> Tensor:
-    """``start`` after ``count`` steps of Adam with a cosine schedule."""
-    change = start.clone().requires_grad_(True)
+    watch: Watch[tuple[Tensor, Tensor, Tensor]],
+) -> Maps:
+    """The maps after ``count`` steps of Adam with a cosine schedule."""
+    change = search.start.clone().requires_grad_(True)
     optimiser = torch.optim.Adam([change], lr=LEARNING_RATE)
     for step in range(count):
         optimiser.zero_grad()
-        loss = loss_of(change)
+        loss = search.loss(change)
         torch.autograd.backward(loss)
         optimiser.step()
         _anneal(optimiser, step, count)
         tick(step + 1, float(loss.detach()))
-        watch(change.detach())
-    return change.detach()
+        watch(partial(_values, search, change.detach(), texels))
+    return search.maps(change.detach())
+
+
+def _values(search: _Search, change: Tensor, texels: Texels) -> tuple[Tensor, Tensor, Tensor]:
+    return search.maps(change).values(texels)
 
 
 def _with_detail(maps: Maps, coarse: Texels, fine: Texels) -> Maps:

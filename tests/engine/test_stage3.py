@@ -91,9 +91,10 @@ def test_the_finest_level_finds_the_diffuse_map_under_a_gloss_that_stands_still(
     texels, weights = _texels(truth=truth), Weights.of(Settings())
     start = Maps(torch.cat([torch.zeros(3, 32, 32), truth[3:]]))
     shown = []
-    told = {"tick": lambda *_: None, "watch": lambda look: shown.append(look())}
-    alone = stage3._descend_diffuse(start, texels, weights, 60, **told)
-    together = stage3._descend(start, texels, weights, 60, **told)
+    alone, together = (
+        stage3._descend(wanted(start, texels, weights), texels, 60, lambda *_: None, lambda look: shown.append(look()))
+        for wanted in (stage3._diffuse_map, stage3._all_maps)
+    )
     assert torch.equal(alone.change[3:], truth[3:])
     before, after, all_maps = (float(stage3.photo_loss(maps, texels)) for maps in (start, alone, together))
     assert after < 0.3 * before
