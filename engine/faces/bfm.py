@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..caches import MODELS
 from ..settings import Settings
 from ..user_folders import cache_folder
+from . import bundled
 from .basel_files import BaselArrays, find_files, read_files
 from .computed import Arrays, computed_once, fingerprint
 from .disk_layout import disk_layout
@@ -30,7 +31,7 @@ NOSE_MM = 115.0
 EXPRESSION_SD = 0.3
 # Half the side of the square that the disk of the layout takes.
 DISK_SHARE = 0.49
-COMPUTED = ("uv", "triangle", "barycentric", "contour")
+COMPUTED = ("uv", "triangle", "barycentric", "contour", "regions", "region_names")
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
@@ -41,7 +42,8 @@ def load(settings: Settings) -> FaceModel:
         FaceModelError: a file is missing, is another one, or shows no face to the landmark detector.
     """
     files = find_files(model_folder(NAME, settings.face_model_folder))
-    return _load(*files, fingerprint(files), settings)
+    # The regions are the bundled head's.
+    return _load(*files, fingerprint([*files, bundled.DATA / bundled.FILE]), settings)
 
 
 @lru_cache(maxsize=1)
@@ -59,7 +61,6 @@ def make_model(arrays: BaselArrays, mark: str, settings: Settings) -> FaceModel:
         cache_folder() / MODELS, f"{NAME}-{mark}", COMPUTED, lambda: _lacking(mean, arrays, settings)
     )
     embedding = _embedding(lacking)
-    points = embedded_points(mean, triangles, embedding)
     expressions = arrays.expression.modes / np.float32(EXPRESSION_SD)
     quads = np.concatenate([triangles, np.full((len(triangles), 1), -1, np.int32)], 1)
     triangle_uv = lacking["uv"][triangles]
@@ -82,7 +83,7 @@ def make_model(arrays: BaselArrays, mark: str, settings: Settings) -> FaceModel:
         mirror_vertex=mirror_vertices(mean),
         mirror_expression=np.arange(len(expressions), dtype=np.int32),
         face_part=np.zeros(len(triangles), np.uint8),
-        regions=carried_regions(mean, np.ones(count, bool), points),
+        regions=dict(zip(map(str, lacking["region_names"]), lacking["regions"], strict=True)),
         landmarks={"mediapipe": embedding},
         original_index=np.arange(count, dtype=np.int32),
         provenance="Basel Face Model 2017 and AlbedoMM, from the user's own files.",
@@ -98,15 +99,19 @@ def centred(mean: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _lacking(mean: NDArray[np.float32], arrays: BaselArrays, settings: Settings) -> Arrays:
-    """The layout and the landmarks: seconds of work."""
+    """The layout, the landmarks and the regions: seconds of work."""
     triangles = arrays.triangles
     colour = np.clip(arrays.diffuse.mean, 0.0, 1.0).astype(np.float64)
     found = embed_mediapipe(mean, triangles, np.ones(len(triangles), bool), colour, settings)
+    points = embedded_points(mean, triangles, found)
+    regions = carried_regions(mean, np.ones(len(mean), bool), points)
     return {
         "uv": (0.5 + DISK_SHARE * disk_layout(mean, triangles)).astype(np.float32),
         "triangle": found.triangle,
         "barycentric": found.barycentric,
         "contour": found.contour,
+        "regions": np.array(list(regions.values())),
+        "region_names": np.array(list(regions)),
     }
 
 

@@ -16,6 +16,7 @@ from .model import FaceModel, FloatArray, LandmarkEmbedding
 from .topology import split_quads
 
 DATA = Path(__file__).parent / "data"
+FILE = "head.npz"
 
 
 @cache
@@ -25,7 +26,7 @@ def load() -> FaceModel:
     Raises:
         FaceModelError: the data file is missing or broken.
     """
-    return read(DATA / "head.npz")
+    return read(DATA / FILE)
 
 
 def read(path: Path) -> FaceModel:

@@ -17,7 +17,7 @@ from torch import Tensor
 from ..faces.model import AlbedoBasis, FaceModel
 from ..faces.skin_gloss import specular_prior
 from .lighting import METER_POWER, TYPICAL_ALBEDO, TYPICAL_EXPOSURE
-from .reflectance import CAST_SPREAD, GLOSS_WEIGHT, ROUGHNESS_RANGE, SPECULAR_RANGE, Reflectance, luminance
+from .reflectance import GLOSS_WEIGHT, ROUGHNESS_RANGE, SPECULAR_RANGE, Reflectance, cast_colour, luminance
 
 # Skin is no darker than this, and its gloss within these factors of the mean's, whatever the coefficients say.
 LEAST_ALBEDO, MOST_ALBEDO = 0.01, 0.95
@@ -101,9 +101,7 @@ class AlbedoReflectance(Reflectance):
 
     def albedo(self) -> Tensor:
         """(V, 3) diffuse albedo, linear Rec. 709."""
-        red, blue = (CAST_SPREAD * self.cast).unbind()
-        green = -(0.2126 * red + 0.0722 * blue) / 0.7152
-        return (self.skin.albedo(self.colour) * torch.exp(torch.stack([red, green, blue]))).clamp(max=MOST_ALBEDO)
+        return (self.skin.albedo(self.colour) * cast_colour(self.cast)).clamp(max=MOST_ALBEDO)
 
     def surface(self) -> Tensor:
         """(V, 2) specular IOR level and roughness."""

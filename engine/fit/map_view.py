@@ -31,8 +31,9 @@ from .trust import AROUND_NOSTRILS, NOSTRILS, REGIONS, skin_trust
 
 FloatImage = NDArray[np.float32]
 
-# Shading is smooth, so it is traced for fewer texels than the maps have.
-SHADING_SIZE = 512
+# Shading is smooth, so it is traced for fewer texels than the maps have: so many along a side at most, and so many for each
+# pixel along a side of the fit, whose photo shows no more.
+SHADING_SIZE, SHADING_PER_PIXEL = 512, 1.5
 LEAST_COSINE, FULL_COSINE = 0.15, 0.4
 # Width of the lids' wet rims as a share of the distance between the eyes' outer corners.
 RIM = 0.03
@@ -140,8 +141,11 @@ class MapView:
         self.trust = skin_trust(texels, regions, texels.size * float(np.sqrt(face / FACE_SHARE)))
 
     def shade(self) -> Lit:
-        """Shading of `SHADING_SIZE` squared texels, row by row: traced where the camera sees them, continued elsewhere."""
-        atlas = make_atlas(self.model, min(SHADING_SIZE, self.settings.texture_size))
+        """Shading of a square of `SHADING_SIZE` texels or fewer, row by row: traced where the camera sees them, continued
+        elsewhere.
+        """
+        most = round(SHADING_PER_PIXEL * self.settings.fit_size)
+        atlas = make_atlas(self.model, min(SHADING_SIZE, self.settings.texture_size, most))
         points = atlas.interpolate(self.model, self.vertices)
         normals = _normalised(atlas.interpolate(self.model, self.normals))
         centre = self.detail.camera.centre

@@ -113,9 +113,7 @@ class Reflectance:
 
     def albedo(self) -> Tensor:
         """(V, 3) diffuse albedo, linear Rec. 709."""
-        red, blue = (CAST_SPREAD * self.cast).unbind()
-        green = -(0.2126 * red + 0.0722 * blue) / 0.7152
-        return (self.skin.albedo(self.colour) * torch.exp(torch.stack([red, green, blue]))).clamp(max=0.95)
+        return (self.skin.albedo(self.colour) * cast_colour(self.cast)).clamp(max=0.95)
 
     def hair_depth(self) -> Tensor:
         """(V,) optical depth of the hair on the skin."""
@@ -390,6 +388,12 @@ def reflectance_loss(
     triples = zip(photos, lights, trusts, strict=True)
     loss = torch.stack([photo.loss(reflectance, light, trust) for photo, light, trust in triples]).sum()
     return loss + albedo_weight * reflectance.negative_log_prior()
+
+
+def cast_colour(cast: Tensor) -> Tensor:
+    """(3,) factors of red, green and blue for a cast (2,) towards red and blue, which keeps the luminance."""
+    towards_red, towards_blue = [1.0, -0.2126 / 0.7152, 0.0], [0.0, -0.0722 / 0.7152, 1.0]
+    return torch.exp(CAST_SPREAD * cast @ torch.tensor([towards_red, towards_blue], dtype=cast.dtype))
 
 
 def luminance(linear: Tensor) -> Tensor:
