@@ -14,9 +14,15 @@ from .fill import push_pull
 FloatImage = NDArray[np.float32]
 
 # How far the border of what is known reaches into what is not, as a share of the map's side.
-BORDER_REACH = 0.04
+BORDER_REACH = 0.12
 # Logarithms: the most that a border may change what lies beyond it.
 LARGEST_BORDER = 0.3
+# What is seen near the border of the face, within these shares of the map's side from it (3 to 9 mm of a face), is compared with
+# what goes on from farther inside. What is not seen there is of at least so much of the map's area, which eyes and mouths are
+# not. Seen is what has more than this weight.
+BORDER, OUTSIDE_AREA, SEEN = (0.01, 0.03), 0.03, 0.35
+# Logarithms: from how much darker than that, and up to how much, it is hair's.
+FRINGE = (0.08, 0.25)
 
 
 def source_shares(own: FloatImage, skin: FloatImage) -> FloatImage:
@@ -54,9 +60,39 @@ def completed(change: FloatImage, shares: FloatImage) -> FloatImage:
 def continued(change: FloatImage, weight: FloatImage) -> FloatImage:
     """(S, S, C) ``change`` where ``weight`` (S, S) is 1; beyond, its border's values that fade into the mean change."""
     mean = np.average(change, axis=(0, 1), weights=np.maximum(weight, 1e-6)[:, :, None].repeat(change.shape[2], 2))
-    border = np.clip(push_pull(change - mean, weight), -LARGEST_BORDER, LARGEST_BORDER)
+    # A pyramid makes much of the little that is known where nothing else is: only what is well known is continued.
+    sure = np.clip(2.0 * weight - 1.0, 0.0, 1.0).astype(np.float32)
+    border = np.clip(push_pull(change - mean, sure), -LARGEST_BORDER, LARGEST_BORDER)
     # What is known stays as it is; only what is continued from it is limited and fades.
     known = weight[:, :, None]
     outside = cv2.distanceTransform((weight < 0.5).astype(np.uint8), cv2.DIST_L2, 5) / weight.shape[0]
     fade = np.exp(-outside / BORDER_REACH)[:, :, None]
     return np.asarray(mean + known * (change - mean) + (1.0 - known) * border * fade, np.float32)
+
+
+def without_fringe(change: FloatImage, own: FloatImage) -> FloatImage:
+    """(S, S) ``own``, how far photos determine a texel, without the dark fringe where skin goes over into hair.
+
+    Strands and their shadows are too thin there to be told from skin one by one; but skin goes on as it is farther inside.
+
+    Args:
+        change: (S, S, C) differences from the model; the first three are logarithms of red, green and blue.
+        own: (S, S) in [0, 1].
+    """
+    level = change[:, :, :3].mean(2, keepdims=True)
+    inside = _inside(own)
+    expected = continued(level, own * inside)
+    first, last = FRINGE
+    fringe = np.clip(((expected - level)[:, :, 0] - first) / (last - first), 0.0, 1.0)
+    return np.asarray(own * (1.0 - (1.0 - inside) * fringe), np.float32)
+
+
+def _inside(seen: FloatImage) -> FloatImage:
+    """(S, S) 0 at the border of what is ``seen`` (S, S) of the face, rising to 1 inwards; holes have no such border."""
+    _, label, stats, _ = cv2.connectedComponentsWithStats((seen < SEEN).astype(np.uint8), connectivity=4)
+    large = stats[:, cv2.CC_STAT_AREA] > OUTSIDE_AREA * seen.size
+    large[0] = False
+    distance = cv2.distanceTransform((~large[label]).astype(np.uint8), cv2.DIST_L2, 5)
+    first, last = BORDER
+    share = np.clip((distance / len(seen) - first) / (last - first), 0.0, 1.0)
+    return np.asarray(share * share * (3.0 - 2.0 * share), np.float32)

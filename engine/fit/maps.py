@@ -15,7 +15,7 @@ from torch import Tensor
 from ..faces.skin_colour import part_albedo
 from .atlas import Atlas, make_atlas
 from .blending import DETAIL, shares
-from .completion import completed, source_shares
+from .completion import completed, source_shares, without_fringe
 from .eyes import EYE_ROUGHNESS, EYE_SPECULAR, SIDES, eye_colours, paint_eye
 from .fill import pad
 from .map_view import MapView, SeenAtlas
@@ -101,8 +101,9 @@ class MapProblem:
         maps, texels = refine_maps(pyramid.at, self.size, self.settings, self._tell, self.watch)
         if self.settings.shading == "reference":
             maps = self._refine_by_rendering(maps, texels)
-        sources = source_shares(confidence(texels), texels.skin.numpy())
-        change = completed(maps.change.permute(1, 2, 0).numpy(), sources)
+        found = maps.change.permute(1, 2, 0).numpy()
+        sources = source_shares(without_fringe(found, confidence(texels)), texels.skin.numpy())
+        change = completed(found, sources)
         finished = self._finish(Maps(torch.from_numpy(change).permute(2, 0, 1)), texels, sources)
         return self._paint_parts(finished, seen, shading)
 

@@ -249,7 +249,9 @@ def test_at_its_own_size_the_pyramid_changes_nothing(problem, atlas):
 
 def _finished(known, factor) -> FinishedMaps:
     diffuse, specular, roughness = heads.statistical_maps(known.model, known.truth.reflectance)
-    return FinishedMaps((diffuse * np.float32(factor)).astype(np.float32), specular, roughness, np.ones_like(specular))
+    from_photo = np.zeros_like(diffuse)
+    from_photo[:, :, 0] = 1.0
+    return FinishedMaps((diffuse * np.float32(factor)).astype(np.float32), specular, roughness, from_photo)
 
 
 def _rendered(known, maps: FinishedMaps) -> np.ndarray:
@@ -279,6 +281,21 @@ def test_a_map_that_is_too_dark_comes_back(known, problem):
     assert ratio.std() < 0.06
     # Gloss is not touched.
     assert np.array_equal(maps.specular, truth.specular) and np.array_equal(maps.roughness, truth.roughness)
+
+
+def test_what_the_photo_did_not_give_is_not_made_like_the_photo(known, problem):
+    """Hair before the forehead must not darken the skin that was put in its place."""
+    maps = _finished(known, 1.0)
+    picture = _rendered(known, maps)
+    # In one half of the photo something dark lies before the skin: there the render is brighter than the photo.
+    picture[:, picture.shape[1] // 2 :] *= 1.5
+    believed = corrected(maps, problem, [Rendered(known.view, picture)]).diffuse / maps.diffuse
+    darkened = (believed < 0.85).all(2)
+    assert darkened.mean() > 0.05
+    other = maps.coverage.copy()
+    other[cv2.dilate(darkened.astype(np.uint8), np.ones((25, 25))) > 0] = (0.0, 0.0, 1.0)
+    result = corrected(replace(maps, coverage=other), problem, [Rendered(known.view, picture)]).diffuse / maps.diffuse
+    assert result[darkened].mean() == pytest.approx(1.0, abs=0.08)
 
 
 def test_a_right_map_stays_and_other_parts_are_never_touched(known, problem):

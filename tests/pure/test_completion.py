@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("cv2", reason="needs OpenCV")
 
-from nextgenface.engine.fit.completion import completed, continued, source_shares
+from nextgenface.engine.fit.completion import completed, continued, source_shares, without_fringe
 
 SIZE = 128
 
@@ -79,3 +79,41 @@ def test_what_is_known_is_never_limited():
     change = np.full((SIZE, SIZE, 1), -2.0, np.float32)
     change[:, :64] = 1.0
     np.testing.assert_allclose(continued(change, SKIN), change, atol=1e-6)
+
+
+def _forehead(darkness: float) -> tuple[np.ndarray, np.ndarray]:
+    """(S, S, 3) a change of 0.2 that has so much less in the outermost rows that are seen, and (S, S) what is seen."""
+    rows = np.arange(256)[:, None] * np.ones((1, 256))
+    change = np.full((256, 256, 3), 0.2, np.float32)
+    change[rows <= 102] -= darkness
+    return change, (rows > 100).astype(np.float32)
+
+
+def test_a_fringe_of_hair_is_not_continued():
+    """The photo ends at hair, which darkens the outermost texels of the skin; what is beyond goes on from clean skin."""
+    change, own = _forehead(1.0)
+    assert completed(change, source_shares(own, np.ones_like(own)))[60:104].min() < -0.7, (
+        "what the fringe does if it counts"
+    )
+    kept = without_fringe(change, own)
+    filled = completed(change, source_shares(kept, np.ones_like(own)))
+    assert filled[60:140].min() > 0.1
+    assert (kept[110:] == 1.0).all()
+
+
+def test_skin_that_is_no_darker_at_the_border_counts_up_to_it():
+    change, own = _forehead(0.05)
+    assert np.array_equal(without_fringe(change, own), own)
+    lighter, own = _forehead(-0.5)
+    assert np.array_equal(without_fringe(lighter, own), own), "a rim of light is no hair"
+
+
+def test_what_is_dark_around_eyes_stays():
+    """Eyes are enclosed by skin: lashes are no fringe of hair."""
+    y, x = np.mgrid[:256, :256]
+    face = (np.abs(x - 128) < 70) & (np.abs(y - 128) < 90)
+    eye, lash = ((np.abs(x - 100) < 12 + more) & (np.abs(y - 90) < 6 + more) for more in (0, 2))
+    change = np.zeros((256, 256, 3), np.float32)
+    change[lash] = -0.8
+    own = (face & ~eye).astype(np.float32)
+    assert np.array_equal(without_fringe(change, own), own)
