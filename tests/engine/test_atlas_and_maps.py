@@ -298,6 +298,17 @@ def test_what_the_photo_did_not_give_is_not_made_like_the_photo(known, problem):
     assert result[darkened].mean() == pytest.approx(1.0, abs=0.08)
 
 
+def test_a_small_photo_is_shaded_at_few_texels(known, problem):
+    """Texels that are finer than the photo's pixels cost time and say nothing."""
+    (view,) = problem.views
+    small = replace(view, settings=replace(view.settings, fit_size=64))
+    shading = small.shade()
+    assert len(shading.cosine) == 96**2
+    fine = resized_lit(view.shade(), 96)
+    seen = fine.cosine > 0.3
+    assert shading.diffuse[seen].mean() == pytest.approx(float(fine.diffuse[seen].mean()), rel=0.05)
+
+
 def test_a_right_map_stays_and_other_parts_are_never_touched(known, problem):
     maps = _finished(known, 1.0)
     result = corrected(maps, problem, [Rendered(known.view, _rendered(known, maps))])

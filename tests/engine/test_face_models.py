@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import synthetic_face
 import synthetic_ict
-from nextgenface.engine.faces import choose, ict
+from nextgenface.engine.faces import bfm, choose, ict
 from nextgenface.engine.faces.bundled import load
 from nextgenface.engine.faces.disk_layout import folded
 from nextgenface.engine.faces.embedding import embedded_points
@@ -82,6 +82,18 @@ def test_a_basel_model_has_layout_landmarks_and_regions(basel):
     points = embedded_points(model.mean, model.triangles, model.landmarks["mediapipe"])
     lips = model.mean[model.regions["lips"] > 0.5].mean(0)
     assert np.linalg.norm((lips - points[list(LIPS)].mean(0))[:2]) < 3.0
+
+
+def test_what_a_basel_model_lacks_is_found_once(basel, monkeypatch):
+    first = choose.load_model("bfm2017", basel)
+    for name in ("disk_layout", "embed_mediapipe", "carried_regions"):
+        monkeypatch.setattr(bfm, name, lambda *_: pytest.fail("computed again"))
+    # Other settings, so it is read again.
+    again = choose.load_model("bfm2017", replace(basel, seed=basel.seed + 1))
+    assert again is not first
+    assert again.regions.keys() == first.regions.keys()
+    assert all(np.array_equal(again.regions[name], first.regions[name]) for name in first.regions)
+    np.testing.assert_array_equal(again.triangle_uv, first.triangle_uv)
 
 
 def test_nostrils_are_below_the_nose_and_nowhere_else():
