@@ -301,10 +301,10 @@ def test_what_the_photo_did_not_give_is_not_made_like_the_photo(known, problem):
 def test_a_small_photo_is_shaded_at_few_texels(known, problem):
     """Texels that are finer than the photo's pixels cost time and say nothing."""
     (view,) = problem.views
-    small = replace(view, settings=replace(view.settings, fit_size=64))
+    small = replace(view, settings=replace(view.settings, fit_size=128))
     shading = small.shade()
-    assert len(shading.cosine) == 96**2
-    fine = resized_lit(view.shade(), 96)
+    assert len(shading.cosine) == 192**2
+    fine = resized_lit(view.shade(), 192)
     seen = fine.cosine > 0.3
     assert shading.diffuse[seen].mean() == pytest.approx(float(fine.diffuse[seen].mean()), rel=0.05)
 
