@@ -70,7 +70,7 @@ def continued(change: FloatImage, weight: FloatImage) -> FloatImage:
     return np.asarray(mean + known * (change - mean) + (1.0 - known) * border * fade, np.float32)
 
 
-def without_fringe(change: FloatImage, own: FloatImage, beard: FloatImage) -> FloatImage:
+def without_fringe(change: FloatImage, own: FloatImage, forehead: FloatImage) -> FloatImage:
     """(S, S) ``own``, how far photos determine a texel, without the dark fringe where skin goes over into hair.
 
     Strands and their shadows are too thin there to be told from skin one by one; but skin goes on as it is farther inside.
@@ -78,14 +78,14 @@ def without_fringe(change: FloatImage, own: FloatImage, beard: FloatImage) -> Fl
     Args:
         change: (S, S, C) differences from the model; the first three are logarithms of red, green and blue.
         own: (S, S) in [0, 1].
-        beard: (S, S) in [0, 1], where the face's own hair may end its skin: it stays.
+        forehead: (S, S) in [0, 1], where hair hangs down on the face; beards and shaded cheeks may end it elsewhere, and stay.
     """
     level = change[:, :, :3].mean(2, keepdims=True)
     inside = _inside(own)
     expected = continued(level, own * inside)
     first, last = FRINGE
     fringe = np.clip(((expected - level)[:, :, 0] - first) / (last - first), 0.0, 1.0)
-    return np.asarray(own * (1.0 - (1.0 - inside) * (1.0 - beard) * fringe), np.float32)
+    return np.asarray(own * (1.0 - (1.0 - inside) * forehead * fringe), np.float32)
 
 
 def _inside(seen: FloatImage) -> FloatImage:

@@ -48,9 +48,10 @@ def corrected(maps: FinishedMaps, problem: MapProblem, rendered: Sequence[Render
     sights = [_in_texels(view, photo) for view, photo in zip(problem.views, rendered, strict=True)]
     parts = shares([sight.standing for sight in sights])
     change = np.sum([part[:, :, None] * sight.change for part, sight in zip(parts, sights, strict=True)], 0)
-    # Where the map is not the photos', they are not believed here either.
-    known = cv2.resize(maps.coverage[:, :, 0], (CORRECTION_SIZE, CORRECTION_SIZE), interpolation=cv2.INTER_AREA)
-    weight = np.max([sight.weight for sight in sights], 0) * known
+    # Hair hangs over foreheads: where the map is not the photos' there, they are not believed here either.
+    own = cv2.resize(maps.coverage[:, :, 0], (CORRECTION_SIZE, CORRECTION_SIZE), interpolation=cv2.INTER_AREA)
+    forehead = problem.forehead(make_atlas(problem.model, CORRECTION_SIZE))
+    weight = np.max([sight.weight for sight in sights], 0) * (1.0 - forehead * (1.0 - own))
     slow = push_pull(smooth(change, weight, BLUR), np.clip(weight * 4.0, 0.0, 1.0))
     size = maps.diffuse.shape[0]
     factor = np.exp(cv2.resize(slow, (size, size), interpolation=cv2.INTER_LINEAR))

@@ -35,6 +35,8 @@ LARGEST_FITTED = 1024
 TRUST_SIZE = 512
 INNER_PARTS = ("mouth", "teeth_upper", "teeth_lower", "tongue")
 INNER_SPECULAR, INNER_ROUGHNESS = 0.4, 0.35
+# The region's soft border is taken so far into it: hair begins where the forehead ends.
+FOREHEAD_SPREAD = 4.0
 
 
 @dataclass
@@ -102,7 +104,7 @@ class MapProblem:
         if self.settings.shading == "reference":
             maps = self._refine_by_rendering(maps, texels)
         found = maps.change.permute(1, 2, 0).numpy()
-        sources = source_shares(without_fringe(found, confidence(texels), self._beard(atlas)), texels.skin.numpy())
+        sources = source_shares(without_fringe(found, confidence(texels), self.forehead(atlas)), texels.skin.numpy())
         change = completed(found, sources)
         finished = self._finish(Maps(torch.from_numpy(change).permute(2, 0, 1)), texels, sources)
         return self._paint_parts(finished, seen, shading)
@@ -136,14 +138,14 @@ class MapProblem:
         """What each photo shows at the texels of ``atlas``."""
         return [view.look(atlas) for view in self.views]
 
+    def forehead(self, atlas: Atlas) -> FloatImage:
+        """(S, S) the forehead's region; nowhere in a model that does not know it."""
+        mask = self.model.regions.get("forehead", np.zeros(self.model.vertex_count, np.float32))
+        return np.clip(FOREHEAD_SPREAD * atlas.image(atlas.interpolate(self.model, mask[:, None]))[:, :, 0], 0.0, 1.0)
+
     def most_detailed(self) -> int:
         """Number of the photo that gives the maps most of their detail, after `run`."""
         return int(np.argmax([view.share.sum() for view in self.views]))
-
-    def _beard(self, atlas: Atlas) -> FloatImage:
-        """(S, S) the region where a beard grows; none in a model that does not know it."""
-        mask = self.model.regions.get("beard", np.zeros(self.model.vertex_count, np.float32))
-        return np.clip(atlas.image(atlas.interpolate(self.model, mask[:, None]))[:, :, 0], 0.0, 1.0)
 
     def _judge_skin(self, atlas: Atlas, shading: list[Lit]) -> None:
         """Each photo is judged by itself: hair lies over another place in every one."""

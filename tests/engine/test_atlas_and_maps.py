@@ -287,15 +287,16 @@ def test_what_the_photo_did_not_give_is_not_made_like_the_photo(known, problem):
     """Hair before the forehead must not darken the skin that was put in its place."""
     maps = _finished(known, 1.0)
     picture = _rendered(known, maps)
-    # In one half of the photo something dark lies before the skin: there the render is brighter than the photo.
-    picture[:, picture.shape[1] // 2 :] *= 1.5
+    # Something dark lies before the upper part of the face: there the render is brighter than the photo.
+    picture[: picture.shape[0] // 3] *= 1.5
+    forehead = problem.forehead(make_atlas(known.model, maps.diffuse.shape[0]))
     believed = corrected(maps, problem, [Rendered(known.view, picture)]).diffuse / maps.diffuse
-    darkened = (believed < 0.85).all(2)
-    assert darkened.mean() > 0.05
+    darkened = (believed < 0.85).all(2) & (forehead == 1.0)
+    assert darkened.mean() > 0.02
     other = maps.coverage.copy()
     other[cv2.dilate(darkened.astype(np.uint8), np.ones((25, 25))) > 0] = (0.0, 0.0, 1.0)
     result = corrected(replace(maps, coverage=other), problem, [Rendered(known.view, picture)]).diffuse / maps.diffuse
-    assert result[darkened].mean() == pytest.approx(1.0, abs=0.08)
+    assert result[darkened].mean() > 0.5 * (1.0 + believed[darkened].mean())
 
 
 def test_a_small_photo_is_shaded_at_few_texels(known, problem):
