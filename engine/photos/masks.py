@@ -29,6 +29,12 @@ _CHROMA_WIDTH = 0.9
 _DARKNESS_WIDTH = 0.6
 # In such widths, what is dark enough to be hair.
 _HAIRY = 0.6
+# A far brow ends at the face's border; hair comes in along it. Share of its own length up to which a brow touches it, how
+# far from the detector's brows it lies (raised, they err by this share of the face's height), and how much of it does.
+_BROW_CONTACT = 0.4
+_BROW_RAISED = 0.06
+_BROW_SHARE = 0.9
+_BORDER_PX = 2.0
 
 
 def skin_mask(
@@ -109,17 +115,25 @@ def _skin_like(linear: FloatArray, points: FloatArray, inside: BoolArray, scheme
     darker = np.zeros(inside.shape, np.float32)
     darker[all_rows, all_columns] = np.maximum(-difference[:, 2], 0.0) / _DARKNESS_WIDTH
     darker[~_forehead(points, (height, width), scheme)] = 0.0
-    darker[_islands(darker > _HAIRY, inside)] = 0.0
+    face_px = float(np.max(np.ptp(points[:, :2], axis=0)))
+    brows = _grown(_brows(points, (height, width), scheme), (_BROW_MARGIN + _BROW_RAISED) * face_px)
+    darker[_islands(darker > _HAIRY, inside, brows)] = 0.0
     result = np.ones(inside.shape, np.float32)
     result[all_rows, all_columns] = 1.0 / (1.0 + chroma**2)
     return np.asarray(result / (1.0 + darker**4), np.float32)
 
 
-def _islands(dark: BoolArray, inside: BoolArray) -> BoolArray:
-    """(h, w) True where ``dark`` pixels do not reach the face's border: raised brows, for hair comes from outside."""
-    _, label = cv2.connectedComponents(dark.astype(np.uint8), connectivity=8)
-    border = inside & _grown(~inside, 2.0)
-    return np.asarray(dark & ~np.isin(label, np.unique(label[border & dark])))
+def _islands(dark: BoolArray, inside: BoolArray, brows: BoolArray) -> BoolArray:
+    """(h, w) True where ``dark`` pixels are raised brows and not hair, which comes from outside: parts that do not reach
+    the face's border, or end at it and lie where ``brows`` may be.
+    """
+    count, label, boxes, _ = cv2.connectedComponentsWithStats(dark.astype(np.uint8), connectivity=8)
+    border = inside & _grown(~inside, _BORDER_PX)
+    touching = np.bincount(label[border & dark], minlength=count) / _BORDER_PX
+    length = np.hypot(boxes[:, cv2.CC_STAT_WIDTH], boxes[:, cv2.CC_STAT_HEIGHT])
+    at_brows = np.bincount(label[brows & dark], minlength=count) > _BROW_SHARE * boxes[:, cv2.CC_STAT_AREA]
+    hair = (touching > 0.0) & ~(at_brows & (touching < _BROW_CONTACT * length))
+    return np.asarray(dark & ~hair[label])
 
 
 def _forehead(points: FloatArray, shape: tuple[int, int], scheme: Scheme) -> BoolArray:
@@ -177,13 +191,17 @@ def _robust_surfaces(basis: FloatArray, values: FloatArray, start: FloatArray) -
 
 def brow_mask(crop: FaceCrop, points: FloatArray, scheme: Scheme = MEDIAPIPE) -> FloatArray:
     """(h, w) 1 on and close around both brows, 0 elsewhere; arguments as in `skin_mask`."""
+    face_px = float(np.max(np.ptp(points[:, :2], axis=0)))
+    brows = _brows(points, (crop.height, crop.width), scheme)
+    return _grown(brows, _BROW_MARGIN * face_px).astype(np.float32)
+
+
+def _brows(points: FloatArray, shape: tuple[int, int], scheme: Scheme) -> BoolArray:
+    """(h, w) True between the detector's points of both brows."""
     upper, lower = scheme.above_brows[1:-1], scheme.below_brows
     half = len(lower) // 2
     rings = ((*upper[:half], *reversed(lower[:half])), (*upper[half:], *reversed(lower[half:])))
-    shape = (crop.height, crop.width)
-    brows = _filled(points, rings[0], shape) | _filled(points, rings[1], shape)
-    face_px = float(np.max(np.ptp(points[:, :2], axis=0)))
-    return _grown(brows, _BROW_MARGIN * face_px).astype(np.float32)
+    return _filled(points, rings[0], shape) | _filled(points, rings[1], shape)
 
 
 def eye_mask(crop: FaceCrop, points: FloatArray, scheme: Scheme = MEDIAPIPE) -> FloatArray:

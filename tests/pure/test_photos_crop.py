@@ -169,6 +169,20 @@ def test_raised_brows_count_and_hair_that_comes_from_outside_does_not():
     assert mask[30:60, 113:121].max() < 0.35
 
 
+def test_a_far_brow_that_ends_at_the_faces_border_counts():
+    """Seen from aside, the outline cuts the far brow; a strand that hangs in from there, or hair along it, is hair."""
+    hair = srgb_to_linear(np.array([60, 45, 35], np.uint8))
+    crop = a_crop(TONES["light"])
+    crop.linear[61:69, 45:75] = hair
+    assert skin_mask(crop, face_points(200))[63:67, 50:70].min() > 0.6
+    along = a_crop(TONES["light"])
+    along.linear[35:75, 45:62] = hair
+    assert skin_mask(along, face_points(200))[50:60, 54:60].max() < 0.35
+    strand = a_crop(TONES["light"])
+    strand.linear[18:69, 80:90] = hair
+    assert skin_mask(strand, face_points(200))[45:66, 83:87].max() < 0.35
+
+
 def test_a_fringe_does_not_count_and_a_beard_does():
     crop = a_crop(TONES["light"])
     hair = srgb_to_linear(np.array([60, 45, 35], np.uint8))
