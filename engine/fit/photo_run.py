@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..faces.model import FaceModel
 from ..faces.topology import vertex_normals
+from ..render.geometry import TracedScene
 from ..render.path import render
 from ..reporter import Reporter
 from ..results.data import PhotoData
@@ -22,11 +23,12 @@ from .eyes import SIDES, find_eyeball
 from .landmark_picture import photo_landmarks
 from .map_view import MapView
 from .maps import FinishedMaps
+from .outline import SeenOutline
 from .photometric import View
 from .prepare import PreparedPhoto, mask_with, photo_camera, uncropped, uncropped_mean, window_of
 from .preview import StatisticalPreview, over
 from .refine import face_height
-from .silhouette import skin_at_edges
+from .silhouette import find_silhouette, skin_at_edges
 from .stage1 import PhotoFit
 from .stage2 import Observation, Stage2Result
 from .teeth import SeenMouth, look_into_mouth, place_teeth
@@ -74,6 +76,16 @@ class PhotoRun:
         """The photo's crop, seen by the camera that stage 2 found."""
         return View(self.prepared.crop.linear, self.prepared.mask, second.camera)
 
+    def outline(self, second: Stage2Result) -> SeenOutline:
+        """The edges that the photo shows near the silhouette of the head that stage 2 found."""
+        crop = self.prepared.crop
+        view = replace(self.view(second), person=self.prepared.person)
+        normals = vertex_normals(second.vertices, self.model.triangles)
+        scene = TracedScene(second.vertices, self.model.triangles)
+        face = self.prepared.face
+        height = face_height(crop.from_photo(face.points), face.scheme.height_share)
+        return SeenOutline(find_silhouette(self.model, scene, normals, view, height), second.vertices, view.camera)
+
     def with_teeth(self, second: Stage2Result) -> Stage2Result:
         """The same with the teeth where the photo shows them."""
         found = place_teeth(self.model, second.vertices, self._detail_camera(second), self._mouth())
@@ -105,7 +117,8 @@ class PhotoRun:
         share = min(1.0, self.settings.fit_size / max(height, width))
         view = detail if share == 1.0 else detail.scaled(share)
         normals = vertex_normals(second.vertices, self.model.triangles)
-        face = face_height(self.prepared.detail.from_photo(self.prepared.face.points)) * share
+        seen = self.prepared.face
+        face = face_height(self.prepared.detail.from_photo(seen.points), seen.scheme.height_share) * share
         found = skin_at_edges(self.model, second.vertices, normals, view, face).astype(np.uint8)
         return np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_NEAREST) > 0)
 

@@ -22,6 +22,7 @@ from .correction import Rendered, corrected
 from .maps import FinishedMaps, MapProblem
 from .normals import with_normals
 from .observations import observe
+from .outline import outline_shift
 from .photo_run import PhotoRun
 from .photometric import View
 from .prepare import PreparedPhoto
@@ -110,8 +111,17 @@ class Run:
             self.record.add(2, stage2_arrays(found))
         if debug:
             debug.done2(found)
-        # Not a part of the checkpoint: the photo and the shape tell it again.
+        # Neither is a part of the checkpoint: the photos and the shape tell them again.
+        if self._source(2) is not Source.START:
+            found = self._with_outline(found)
         return [photo.with_teeth(second) for photo, second in zip(self.photos, found, strict=True)]
+
+    def _with_outline(self, second: list[Stage2Result]) -> list[Stage2Result]:
+        """The same with the outline where the photos show it, as far as the model's modes have left it elsewhere."""
+        neutral = self.model.vertices(second[0].identity)
+        seen = [photo.outline(found) for photo, found in zip(self.photos, second, strict=True)]
+        shift = outline_shift(self.model, neutral, seen)
+        return [replace(found, vertices=found.vertices + shift, shift=shift) for found in second]
 
     def _search_stage2(self, first: Stage1Result) -> list[Stage2Result]:
         seen = [photo.observation(found) for photo, found in zip(self.photos, first.photos, strict=True)]
@@ -222,8 +232,9 @@ class Run:
 def head_data(model: FaceModel, second: Stage2Result) -> HeadData:
     """The fitted head with its shape keys."""
     teeth = teeth_expressions(model)
+    neutral = model.vertices(second.identity)
     return HeadData(
-        vertices=model.vertices(second.identity),
+        vertices=neutral if second.shift is None else neutral + second.shift,
         quads=model.quads,
         uv_face=model.uv_face,
         uv_original=model.uv_original,

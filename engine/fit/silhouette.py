@@ -1,4 +1,5 @@
-"""The silhouette of the face: where its skin ends before the background, in the model and in the photo.
+"""The silhouette of the face and of the head's bare sides: where skin ends before the background, in the model and in the
+photo.
 
 Seen from aside, a face's outline tells its depth, which neither landmarks nor smooth shading know well. The model's
 silhouette is where the surface turns away with nothing of the head behind it; the photo's is looked for across it, as
@@ -51,12 +52,15 @@ LEAST_BACKGROUND, LEAST_BEYOND = 0.1, 0.45
 BEYOND_PX = 1.25, 2.0
 # Of the face's height: how far skin tells what skin looks like.
 SKIN_BLUR = 0.04
-# The model's soft mask of the face from which an outline counts, and of the ears up to which it does.
+# The model's soft mask of the face from which an outline counts, and of the ears up to which it does. Above the mouth the
+# sides of the head count as well, where they are bare, but not the neck.
 LEAST_FACE, MOST_EAR = 0.25, 0.3
+LEAST_SCALP, MOST_NECK = 0.3, 0.05
 # Cosine between normal and line of sight below which a surface is seen from aside.
 ASIDE_COSINE = 0.7
-# Of the face's height: how far from an edge skin counts as next to it. And the soft mask of the forehead up to which it does.
-EDGE_REACH, MOST_FOREHEAD = 0.08, 0.3
+# Of the face's height: how far from an edge skin counts as next to it: on the far side of a face that is seen from aside, the
+# detector's oval may end as far before the edge. And the soft mask of the forehead up to which it does.
+EDGE_REACH, MOST_FOREHEAD = 0.12, 0.3
 # Pixels beside the model's silhouette at which the head must be missed.
 BESIDE_PX = 1.5
 STEP_PX = 0.5
@@ -151,12 +155,12 @@ class _Outline:
 
 
 def _model_outline(model: FaceModel, scene: TracedScene, normals: Floats, camera: Camera) -> _Outline:
-    """Points on edges of the face's skin at which the interpolated normal is at right angles to the line of sight, and
+    """Points on edges of the face's and the head's skin at which the interpolated normal is at right angles to the line of sight, and
     beside which the camera sees nothing of the head.
     """
     vertices = scene.vertices
     facing = (normals * (camera.centre.astype(np.float32) - vertices)).sum(1)
-    ends = _face_edges(model)
+    ends = _outline_edges(model)
     ends = ends[(facing[ends[:, 0]] > 0.0) != (facing[ends[:, 1]] > 0.0)]
     first, second = facing[ends].T
     part = (first / (first - second))[:, None]
@@ -171,9 +175,16 @@ def _model_outline(model: FaceModel, scene: TracedScene, normals: Floats, camera
     return outline.at(triangle < 0)
 
 
-def _face_edges(model: FaceModel) -> NDArray[np.int64]:
-    """(E, 2) edges of the face's skin without the ears."""
-    counts = (_region(model, "face") > LEAST_FACE) & (_region(model, "ears") < MOST_EAR)
+def above_mouth(model: FaceModel) -> NDArray[np.bool_]:
+    """(V,) True above the mean head's lips; everywhere where ``model`` knows of none."""
+    lips = _region(model, "lips") > 0.5
+    return np.asarray(model.mean[:, 1] > (model.mean[lips, 1].max() if lips.any() else -np.inf))
+
+
+def _outline_edges(model: FaceModel) -> NDArray[np.int64]:
+    """(E, 2) edges of the skin whose outline counts: the face's and, above the mouth, the head's, without the ears."""
+    side = (_region(model, "scalp") > LEAST_SCALP) & (_region(model, "neck") < MOST_NECK) & above_mouth(model)
+    counts = ((_region(model, "face") > LEAST_FACE) | side) & (_region(model, "ears") < MOST_EAR)
     skin = model.face_part[model.triangle_face] == SKIN
     return edges(model.triangles[skin & counts[model.triangles].all(1)]).astype(np.int64)
 

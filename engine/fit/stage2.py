@@ -59,6 +59,7 @@ class Stage2Result:
         light: (B, 3) coefficients in the head frame, linear radiance.
         reflectance: statistical reflectance. vertices: (V, 3) mm, with the expression.
         teeth: how the photo shows the teeth to lie; `vertices` have them there.
+        shift: (V, 3) mm beyond the model's modes, where the photos show the outline; `vertices` have it. None: nowhere.
         losses: of every step, in order. rounds: how many of them each search took, of reflectance and shape in turn.
     """
 
@@ -71,6 +72,7 @@ class Stage2Result:
     losses: list[float] = field(default_factory=list)
     rounds: list[int] = field(default_factory=list)
     teeth: TeethPlacement = field(default_factory=TeethPlacement)
+    shift: NDArray[np.float32] | None = None
 
 
 @dataclass

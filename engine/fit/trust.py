@@ -29,8 +29,9 @@ DARKER, BRIGHTER = 0.3, 0.28
 DARKER_BY_REGION: Mapping[str, float] = {"brows": 1.0, "beard": 0.8, "lips": 0.2, "eyelids": 0.9, "eye_sockets": 0.3}
 # Hair grows on both sides: where the mirror side is seen without, so much of the allowance goes.
 HAIR, ONE_SIDED = ("brows", "beard"), 1.0
-# What counts as hair there: a darkness, and the blur as a share of the map's side over which the sides are compared.
-HAIRY, SIDES_BLUR = 0.4, 0.02
+# What counts as hair there: a darkness, looked for so far around the mirrored place, as a share of the map's side: one brow is
+# raised more than the other, and the far one is seen foreshortened. Dust that is smaller than the blur is none.
+HAIRY, SIDES_REACH, SIDES_BLUR = 0.4, 0.02, 0.006
 # And where the head shadows itself: nostrils and folds are deeper than the model's.
 DARKER_IN_SHADOW = 0.3
 # The model's own brows, beard and lips may be darker than the person's.
@@ -94,7 +95,7 @@ def deviations(texels: Texels, regions: Mapping[str, FloatImage], side: float) -
     tint = tint - np.stack([_trend(tint[:, :, channel], weight, TINTED) for channel in range(2)], 2)
     spread = _grown(regions, side)
     allowed = {name: share * spread[name] for name, share in DARKER_BY_REGION.items()}
-    other = _hairless_mirror(luminance, weight, SIDES_BLUR * side)
+    other = _hairless_mirror(luminance, weight, side)
     for name in HAIR:
         allowed[name] = allowed[name] * (1.0 - ONE_SIDED * other)
     darker = DARKER + sum(allowed.values())
@@ -132,11 +133,12 @@ def _log_ratio(texels: Texels, expected: Tensor) -> FloatImage:
     return np.asarray(texels.image(torch.log((texels.colour + dark) / (expected + dark))).numpy())
 
 
-def _hairless_mirror(luminance: FloatImage, weight: FloatImage, blur: float) -> FloatImage:
-    """(S, S) in [0, 1]: how surely the photo shows the mirror side, and there no hair."""
-    blur = max(0.5, blur)
-    darkness = smooth(-luminance[:, :, None], weight, blur)[:, :, 0]
-    bare = np.clip(1.0 - darkness / HAIRY, 0.0, 1.0) * np.minimum(1.0, cv2.GaussianBlur(weight, (0, 0), blur))
+def _hairless_mirror(luminance: FloatImage, weight: FloatImage, side: float) -> FloatImage:
+    """(S, S) in [0, 1]: how surely the photo shows the mirror side, and there no hair near the same place."""
+    darkness = smooth(-luminance[:, :, None], weight, max(0.5, SIDES_BLUR * side))[:, :, 0]
+    darkest = cv2.dilate(np.asarray(darkness * (weight > 0.0), np.float32), _disc(SIDES_REACH * side))
+    shown = np.minimum(1.0, cv2.GaussianBlur(weight, (0, 0), max(0.5, SIDES_REACH * side)))
+    bare = np.clip(1.0 - darkest / HAIRY, 0.0, 1.0) * shown
     return np.asarray(np.flip(bare, 1), np.float32)
 
 
