@@ -69,7 +69,8 @@ class Texels:
         # 2.
         kept = self.lit.kept(self.specular.reshape(-1)[self.seen], self.roughness.reshape(-1)[self.seen])
         self.body = kept[:, None] * self.lit.diffuse
-        self.slope = display_weight(self.colour.mean(1, keepdim=True))
+        # Each channel's own: by their mean, blue would say so little on brown skin that it went with the mirror side.
+        self.slope = display_weight(self.colour)
 
     @property
     def size(self) -> int:

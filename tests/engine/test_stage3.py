@@ -185,6 +185,25 @@ def test_settings_scale_the_weights():
     assert weights.smoothness[2] == 0.5 * base.smoothness[2]
 
 
+def test_brown_skin_keeps_its_blue_where_the_other_side_has_a_brow():
+    """One brow is higher than the model's, so the photo shows brown skin where stage 2 has a dark brow, and the other brow in
+    the mirrored place.
+    """
+    size = 32
+    texels = _texels(size)
+    brow, skin = torch.tensor([0.137, 0.067, 0.039]), torch.tensor([0.35, 0.185, 0.1])
+    diffuse = skin.repeat(size, size, 1)
+    diffuse[10:14, 5:27] = brow
+    shown = diffuse.clone()
+    shown[10:14, 18:27] = skin
+    matte = replace(texels.lit, diffuse=2.0 * texels.lit.diffuse, glossy=0.0 * texels.lit.glossy)
+    texels = replace(texels, diffuse=diffuse, lit=matte)
+    texels = replace(texels, colour=shown.reshape(-1, 3) * texels.body)
+    maps, _ = stage3.refine_maps(lambda s: texels, size, Settings(), lambda *_: None)
+    found = maps.values(texels)[0][11:13, 20:25].mean((0, 1))
+    assert torch.allclose(found, skin, rtol=0.15)
+
+
 def test_two_runs_are_identical():
     truth = 0.2 * torch.randn(5, 32, 32, generator=torch.Generator().manual_seed(1))
     texels = _texels(truth=truth)
