@@ -55,7 +55,7 @@ REGIONS = tuple(sorted({*DARKER_BY_REGION, *BRIGHTER_BY_REGION, *TINTED_BY_REGIO
 SURE, DOUBTFUL = 3.0, 1.6
 # Shares of the map's side: spots up to this long are skin's own; doubt reaches so far from what is sure; and edges,
 # where both mix, are as wide as this.
-SPOT, REACH, EDGE = 0.06, 0.05, 0.003
+SPOT, REACH, EDGE = 0.06, 0.05, 0.006
 NOISE = 0.002
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
