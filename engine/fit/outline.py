@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from ..faces.model import PART_NAMES, FaceModel
 from ..faces.topology import vertex_normals
@@ -91,7 +92,7 @@ def _weights(place: Doubles, height: Doubles, noise: Doubles) -> Doubles:
 
 def _covariance(first: Doubles, second: Doubles) -> Doubles:
     """(M, N) of heights at (M, 3) and (N, 3) places."""
-    square = ((first[:, None] - second[None]) ** 2).sum(2)
+    square = cdist(first, second, "sqeuclidean")
     return np.asarray(SPREAD_MM**2 * np.exp(-0.5 * square / LENGTH_MM**2))
 
 
