@@ -155,8 +155,8 @@ class _Outline:
 
 
 def _model_outline(model: FaceModel, scene: TracedScene, normals: Floats, camera: Camera) -> _Outline:
-    """Points on edges of the face's and the head's skin at which the interpolated normal is at right angles to the line of sight, and
-    beside which the camera sees nothing of the head.
+    """Points on edges of the skin whose outline counts, at which the interpolated normal is at right angles to the line of
+    sight, and beside which the camera sees nothing of the head.
     """
     vertices = scene.vertices
     facing = (normals * (camera.centre.astype(np.float32) - vertices)).sum(1)
