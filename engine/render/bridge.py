@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,8 @@ class ReferenceParameters:
 class ReferenceRenderer:
     """A scene that stays in Mitsuba while its vertices, light and maps come from PyTorch, and their gradients go back.
 
-    Tensors cross by DLPack, without a copy where Dr.Jit and PyTorch use the same device.
+    Values cross as numpy arrays: PyTorch may be a build for processors while Mitsuba runs on a GPU, and beside a path-traced
+    picture and its gradient the copies cost nothing.
     """
 
     def __init__(
@@ -73,13 +75,11 @@ class ReferenceRenderer:
             light_height: rows of the light's image.
 
         Raises:
-            RenderError: the integrator is unknown, or Mitsuba runs on a GPU that PyTorch cannot reach.
+            RenderError: the integrator is unknown.
         """
         if integrator not in INTEGRATORS:
             raise RenderError(f"There is no integrator '{integrator}'.", f"Choose one of: {', '.join(INTEGRATORS)}.")
-        self._device = "cuda" if activate().device == "cuda" else "cpu"
-        if self._device == "cuda" and not torch.cuda.is_available():
-            raise RenderError("PyTorch is a build without CUDA.", "Set the device to 'cpu' for the reference shading.")
+        activate()
         import mitsuba as mi
 
         grey = np.full((*map_size, 3), 0.5, np.float32)
@@ -102,10 +102,10 @@ class ReferenceRenderer:
             samples: per pixel, of the picture and of the gradient.
             seed: gives the picture; the gradient takes other random numbers, so that products of both are unbiased.
         """
-        import drjit as dr
-
         normals = smooth_normals(parameters.vertices, self._triangles)
-        tensors = (
+        node: Any = _Rendered
+        picture: Tensor = node.apply(
+            lambda *values: self._render(*values, samples, seed),
             parameters.vertices[self._source].reshape(-1),
             normals[self._source].reshape(-1),
             self._environment(parameters.light),
@@ -113,10 +113,7 @@ class ReferenceRenderer:
             parameters.specular[..., None],
             parameters.roughness[..., None],
         )
-        wrap: Any = dr.wrap(source="torch", target="drjit")
-        moved = (tensor.contiguous().to(self._device) for tensor in tensors)
-        picture: Tensor = wrap(self._render)(*moved, samples, seed)
-        return picture.cpu()
+        return picture
 
     def _environment(self, light: Tensor) -> Tensor:
         """The light as Mitsuba's ``envmap`` keeps it: rows from pole to pole, one column more on each side."""
@@ -145,6 +142,37 @@ class ReferenceRenderer:
             seed=2 * seed,
             seed_grad=2 * seed + 1,
         )
+
+
+class _Rendered(torch.autograd.Function):
+    """A picture that Dr.Jit makes of tensors, as one node of PyTorch's graph."""
+
+    @staticmethod
+    def forward(ctx: Any, render: Callable[..., Any], *tensors: Tensor) -> Tensor:
+        """``render`` takes one ``mitsuba.TensorXf`` for each of ``tensors`` and returns the picture as another."""
+        import drjit as dr
+        import mitsuba as mi
+
+        # None of Dr.Jit's types for the variant exists before Mitsuba has been told it.
+        ctx.inputs = [mi.TensorXf(tensor.detach().cpu().numpy()) for tensor in tensors]
+        for value, needed in zip(ctx.inputs, ctx.needs_input_grad[1:], strict=True):
+            if needed:
+                dr.enable_grad(value)
+        ctx.picture = render(*ctx.inputs)
+        return torch.from_numpy(np.array(ctx.picture))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """By radiative backpropagation: the picture is rendered again."""
+        import drjit as dr
+        import mitsuba as mi
+
+        dr.set_grad(ctx.picture, mi.TensorXf(gradients[0].detach().cpu().contiguous().numpy()))
+        dr.enqueue(dr.ADMode.Backward, ctx.picture)
+        dr.traverse(dr.ADMode.Backward)
+        needed = zip(ctx.inputs, ctx.needs_input_grad[1:], strict=True)
+        found = (torch.from_numpy(np.array(dr.grad(value))) if wanted else None for value, wanted in needed)
+        return (None, *found)
 
 
 def _integrator_description(name: str, depth: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("cv2")
 
+from devices import DEVICE
 from nextgenface import Reconstruction, resized, turned
 from nextgenface.engine.errors import OutputError
 from nextgenface.engine.render.variant import activate
@@ -51,7 +52,7 @@ def data(tmp_path):
 @pytest.fixture
 def face(tmp_path, data):
     # Before Mitsuba writes the light.
-    activate("cpu")
+    activate(DEVICE)
     return Reconstruction.load(write_results(tmp_path / "out", data))
 
 

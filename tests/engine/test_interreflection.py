@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from devices import DEVICE
 from nextgenface.engine.fit.tracing import trace_bounce
 from nextgenface.engine.render.geometry import TracedScene
 from nextgenface.engine.render.interreflection import form_factors
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.engine
 @pytest.fixture(autouse=True, scope="module")
 def renderer():
     """Chosen before anything imports Dr.Jit."""
-    activate("cpu")
+    activate(DEVICE)
 
 
 def test_in_a_hollow_sphere_everything_is_seen():

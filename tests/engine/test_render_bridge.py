@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from devices import DEVICE
 from nextgenface.engine.errors import RenderError
 from nextgenface.engine.render.bridge import ReferenceParameters, ReferenceRenderer, smooth_normals
 from nextgenface.engine.render.path import render, vertex_normals
@@ -20,7 +21,7 @@ SAMPLES = 4096
 @pytest.fixture(autouse=True, scope="module")
 def renderer_variant():
     """Chosen before anything imports Dr.Jit."""
-    activate("cpu")
+    activate(DEVICE)
 
 
 @pytest.fixture(scope="module")

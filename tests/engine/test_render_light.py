@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from devices import DEVICE
 from nextgenface.engine.render.variant import activate
 from nextgenface.engine.scene.light import latlong_directions, mitsuba_envmap, sh_basis
 from render_scenes import unit
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.engine
 @pytest.fixture(autouse=True, scope="module")
 def renderer():
     """Chosen before anything imports Dr.Jit."""
-    activate("cpu")
+    activate(DEVICE)
 
 
 def shown_by_mitsuba(image, directions):

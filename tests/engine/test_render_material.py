@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from devices import DEVICE
 from nextgenface.engine.render.path import make_mesh
 from nextgenface.engine.render.skin_bsdf import register, skin_description
 from nextgenface.engine.render.variant import activate
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.engine
 @pytest.fixture(autouse=True, scope="module")
 def renderer():
     """Chosen before anything imports Dr.Jit."""
-    activate("cpu")
+    activate(DEVICE)
 
 
 SKINS = [(0.35, 0.45), (1.0, 0.15), (0.1, 0.9)]

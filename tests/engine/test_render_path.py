@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from devices import DEVICE
 from nextgenface.engine.render.path import make_sensor, render, split_at_seams, vertex_normals
 from nextgenface.engine.render.variant import activate
 from nextgenface.engine.scene.camera import Camera
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.engine
 @pytest.fixture(autouse=True, scope="module")
 def renderer():
     """Chosen before anything imports Dr.Jit."""
-    activate("cpu")
+    activate(DEVICE)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from devices import DEVICE
 from nextgenface.engine.errors import RenderError
 from nextgenface.engine.render.geometry import TracedScene
 from nextgenface.engine.render.path import render, vertex_normals
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.engine
 @pytest.fixture(autouse=True, scope="module")
 def renderer():
     """Chosen before anything imports Dr.Jit."""
-    activate("cpu")
+    activate(DEVICE)
 
 
 # Clamped cosine over pi in harmonics (Ramamoorthi and Hanrahan 2001, eq. 8).
