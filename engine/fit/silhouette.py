@@ -59,8 +59,8 @@ LEAST_SCALP, MOST_NECK = 0.3, 0.05
 # Cosine between normal and line of sight below which a surface is seen from aside.
 ASIDE_COSINE = 0.7
 # Of the face's height: how far from an edge skin counts as next to it: on the far side of a face that is seen from aside, the
-# detector's oval may end as far before the edge. And the soft mask of the forehead up to which it does.
-EDGE_REACH, MOST_FOREHEAD = 0.12, 0.3
+# detector's oval may end as far before the edge. And the soft masks of the forehead up to which, and of brows from which, it does.
+EDGE_REACH, MOST_FOREHEAD, LEAST_BROWS = 0.12, 0.3, 0.2
 # Pixels beside the model's silhouette at which the head must be missed.
 BESIDE_PX = 1.5
 STEP_PX = 0.5
@@ -118,7 +118,7 @@ def skin_at_edges(
 ) -> NDArray[np.bool_]:
     """(H, W) True at pixels of ``view`` that show the face's skin from aside, next to edges of the photo at which it ends.
 
-    The forehead is left out: its upper border is the hair's. ``face_height``: in pixels of the view.
+    The forehead is left out, for its upper border is the hair's, but not its brows. ``face_height``: in pixels of the view.
     """
     scene = TracedScene(vertices, model.triangles)
     camera = view.camera
@@ -126,12 +126,13 @@ def skin_at_edges(
     pixels = np.stack([columns.ravel(), rows.ravel()], 1) + 0.5
     triangle, barycentric = primary_hits(scene, camera, pixels)
     corners = model.triangles[triangle]
-    face, forehead = ((_region(model, name)[corners] * barycentric).sum(1) for name in ("face", "forehead"))
+    regions = ("face", "forehead", "brows")
+    face, forehead, brows = ((_region(model, name)[corners] * barycentric).sum(1) for name in regions)
     skin = model.face_part[model.triangle_face[triangle]] == SKIN
     sight = camera.centre.astype(np.float32) - vertices
     facing = (normals * sight).sum(1) / np.linalg.norm(sight, axis=1)
     aside = (facing[corners] * barycentric).sum(1) < ASIDE_COSINE
-    shown = (triangle >= 0) & skin & aside & (face > LEAST_FACE) & (forehead < MOST_FOREHEAD)
+    shown = (triangle >= 0) & skin & aside & (face > LEAST_FACE) & ((forehead < MOST_FOREHEAD) | (brows > LEAST_BROWS))
     near = np.ones((camera.height, camera.width), np.uint8)
     for x, y in find_silhouette(model, scene, normals, view, face_height).target.numpy().astype(int).tolist():
         near[y, x] = 0
