@@ -84,7 +84,9 @@ class PhotoRun:
         scene = TracedScene(second.vertices, self.model.triangles)
         face = self.prepared.face
         height = face_height(crop.from_photo(face.points), face.scheme.height_share)
-        return SeenOutline(find_silhouette(self.model, scene, normals, view, height), second.vertices, view.camera)
+        return SeenOutline(
+            find_silhouette(self.model, scene, normals, view, height, exact=True), second.vertices, view.camera
+        )
 
     def with_teeth(self, second: Stage2Result) -> Stage2Result:
         """The same with the teeth where the photo shows them."""

@@ -48,6 +48,9 @@ BORDER_PX, BORDER = 1.0, 0.012
 BRIGHT_AWAY = 0.3
 # Deviation of the logarithm of colour that any background has, and what an edge counts beyond which there is something else.
 LEAST_BACKGROUND, LEAST_BEYOND = 0.1, 0.45
+# Deviation of the logarithm of colour below which a background is even: what differs from it there is none of it, and the border
+# of a person is looked for so many times as far out.
+EVEN_BACKGROUND, EVEN_REACH = 0.03, 2.0
 # Pixels beyond an edge at which the background is expected.
 BEYOND_PX = 1.25, 2.0
 # Of the face's height: how far skin tells what skin looks like.
@@ -95,14 +98,14 @@ class Silhouette:
 
 
 def find_silhouette(
-    model: FaceModel, scene: TracedScene, normals: Floats, view: View, face_height: float
+    model: FaceModel, scene: TracedScene, normals: Floats, view: View, face_height: float, exact: bool = False
 ) -> Silhouette:
     """The silhouette of the head in ``scene`` with vertex ``normals`` (V, 3), and its edges in ``view``.
 
-    ``face_height``: in pixels of the view.
+    ``face_height``: in pixels of the view. ``exact``: before an even background, trust it more than the border of the person.
     """
     outline = _model_outline(model, scene, normals, view.camera)
-    offset, found = _edges(outline, view, face_height)
+    offset, found = _edges(outline, view, face_height, exact)
     kept = outline.at(found)
     return Silhouette(
         ends=torch.from_numpy(kept.ends),
@@ -195,16 +198,21 @@ def _region(model: FaceModel, name: str) -> Floats:
     return model.regions.get(name, np.zeros(model.vertex_count, np.float32))
 
 
-def _edges(outline: _Outline, view: View, face_height: float) -> tuple[Floats, NDArray[np.bool_]]:
+def _edges(outline: _Outline, view: View, face_height: float, exact: bool) -> tuple[Floats, NDArray[np.bool_]]:
     """(N,) pixels along the normal from the model's silhouette to the photo's, and (N,) where there is one."""
     reach = max(2.0, REACH * face_height)
     steps = np.arange(-reach, reach + STEP_PX / 2, STEP_PX, dtype=np.float32)
     shown = linear_to_srgb(np.clip(view.image, 0.0, 1.0)).astype(np.float32)
     change = np.linalg.norm(_along(shown, outline, steps + 1.0) - _along(shown, outline, steps - 1.0), axis=2)
-    score = change * np.exp(-0.5 * (steps / (0.5 * reach)) ** 2) * _leaves_person(outline, view, face_height, steps)
-    unlike = _unlike_background(view, face_height)
+    unlike, even = _background(view, face_height)
+    even_there = _along(even, outline, steps)[:, :, 0] if exact else np.zeros_like(change)
+    score = change * np.exp(-0.5 * (steps / (0.5 * reach)) ** 2)
+    score *= np.maximum(
+        _leaves_person(outline, view, BORDER * face_height, steps),
+        even_there * _leaves_person(outline, view, EVEN_REACH * BORDER * face_height, steps),
+    )
     beyond = np.maximum(*(_along(unlike, outline, steps + away)[:, :, 0] for away in BEYOND_PX))
-    score *= np.maximum(LEAST_BEYOND, 1.0 / (1.0 + beyond**2))
+    score *= np.maximum(LEAST_BEYOND * (1.0 - even_there), 1.0 / (1.0 + beyond**2))
     best = score.argmax(1)
     rows = np.arange(len(best))
     offset = steps[best] + STEP_PX * _peak(score, best)
@@ -216,25 +224,26 @@ def _edges(outline: _Outline, view: View, face_height: float) -> tuple[Floats, N
     return offset.astype(np.float32), clear & (x > 2) & (y > 2) & (x < width - 2) & (y < height - 2)
 
 
-def _leaves_person(outline: _Outline, view: View, face_height: float, steps: Floats) -> Floats:
+def _leaves_person(outline: _Outline, view: View, border_px: float, steps: Floats) -> Floats:
     """(N, S) 1 where the line across the outline may leave the person, 0 elsewhere; 1 where it is not known."""
     if view.person is None:
         return np.ones((len(outline.part), len(steps)), np.float32)
     person = (view.person > 0.5).astype(np.uint8)
-    size = 2 * round(BORDER_PX + BORDER * face_height) + 1
+    size = 2 * round(BORDER_PX + border_px) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     border = cv2.dilate(person, kernel) - cv2.erode(person, kernel)
     return _along(border.astype(np.float32)[:, :, None], outline, steps)[:, :, 0]
 
 
-def _unlike_background(view: View, face_height: float) -> Floats:
-    """(H, W, 1) distance of the logarithm of colour from that of the background near by, in its own deviations; 0 where no
-    background is known near by.
+def _background(view: View, face_height: float) -> tuple[Floats, Floats]:
+    """(H, W, 1) distance of the logarithm of colour from that of the background near by, in its own deviations; (H, W, 1)
+    in [0, 1] how even that background is. Both are 0 where no background is known near by.
 
     A rim of light has two edges, and its inner one may be the stronger.
     """
     if view.person is None:
-        return np.zeros((*view.image.shape[:2], 1), np.float32)
+        nowhere = np.zeros((*view.image.shape[:2], 1), np.float32)
+        return nowhere, nowhere
     margin = 2 * round(BORDER_PX + BORDER * face_height) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (margin, margin))
     behind = 1.0 - cv2.dilate((view.person > 0.5).astype(np.float32), kernel)
@@ -245,9 +254,11 @@ def _unlike_background(view: View, face_height: float) -> Floats:
         cv2.GaussianBlur(values * behind[:, :, None], (0, 0), blur) / np.maximum(mass, 1e-4)
         for values in (logarithm, logarithm**2)
     )
-    deviation = np.sqrt(np.maximum(square - mean**2, 0.0)) + LEAST_BACKGROUND
-    away = np.linalg.norm((logarithm - mean) / deviation, axis=2, keepdims=True)
-    return np.asarray(np.where(mass > 1e-3, away, 0.0), np.float32)
+    variance = np.maximum(square - mean**2, 0.0)
+    away = np.linalg.norm((logarithm - mean) / (np.sqrt(variance) + LEAST_BACKGROUND), axis=2, keepdims=True)
+    even = np.exp(-0.5 * variance.mean(2, keepdims=True) / EVEN_BACKGROUND**2)
+    known = mass > 1e-3
+    return np.asarray(np.where(known, away, 0.0), np.float32), np.asarray(np.where(known, even, 0.0), np.float32)
 
 
 def _along(image: Floats, outline: _Outline, steps: Floats) -> Floats:
