@@ -42,13 +42,17 @@ def aside() -> heads.Portrait:
 
 
 def _found(
-    aside: heads.Portrait, vertices: np.ndarray, image: np.ndarray | None = None, person: np.ndarray | None = None
+    aside: heads.Portrait,
+    vertices: np.ndarray,
+    image: np.ndarray | None = None,
+    person: np.ndarray | None = None,
+    exact: bool = False,
 ) -> Silhouette:
     head = DifferentiableHead(aside.model)
     scene = TracedScene(vertices, aside.model.triangles)
     normals = head.vertex_normals(torch.from_numpy(vertices)).numpy()
     view = replace(aside.view, image=aside.view.image if image is None else image, person=person)
-    return find_silhouette(aside.model, scene, normals, view, face_height(aside.points))
+    return find_silhouette(aside.model, scene, normals, view, face_height(aside.points), exact)
 
 
 def _disturbed(aside: heads.Portrait) -> np.ndarray:
@@ -143,6 +147,28 @@ def test_of_a_rim_s_two_edges_the_background_s_counts(aside):
     assert np.abs(gaps).mean() < 0.9
 
 
+def test_before_an_even_wall_the_outermost_edge_counts_wherever_the_person_is_said_to_end(aside):
+    """A rim hardly brighter than the wall, beside much darker skin, and a person's mask that ends too early."""
+    image, person = _rim_lit(aside, width=2)
+    image *= 0.3
+    image[person == 0] = (0.23, 0.23, 0.3)
+    rim = (person > 0) & (cv2.erode(person, np.ones((5, 5))) == 0)
+    image[rim] = (0.31, 0.29, 0.34)
+    early = cv2.erode(person, np.ones((5, 5)))
+    within = aside.truth.vertices * np.float32(0.985)
+    exact = _gaps(aside, _found(aside, within, image, early, exact=True))
+    assert len(exact) > 25
+    assert np.abs(exact).mean() < 0.9
+    assert np.abs(_gaps(aside, _found(aside, within, image, early))).mean() > 1.5
+
+    # A wall with a pattern tells nothing of the kind.
+    pattern = np.random.default_rng(5).uniform(0.6, 1.6, (SIZE // 2, SIZE // 2, 1)).astype(np.float32)
+    large = cv2.resize(pattern, (SIZE, SIZE), interpolation=cv2.INTER_NEAREST)[:, :, None]
+    image = np.where(person[:, :, None] > 0, image, image * large)
+    either = [_found(aside, within, image, early, exact=exact).target.numpy() for exact in (False, True)]
+    assert np.array_equal(*either)
+
+
 def test_what_looks_like_skin_behind_a_person_has_no_edge_of_theirs(aside):
     """Another's cheek behind this one, seen for four pixels, in the same light: only its edge can be seen."""
     image, person = _rim_lit(aside)
@@ -193,8 +219,11 @@ def test_skin_is_found_up_to_the_edge_and_only_there(aside):
     rows, columns = np.nonzero(found)
     triangle, barycentric = primary_hits(head, aside.truth.camera, np.stack([columns, rows], 1) + 0.5)
     assert (triangle >= 0).all()
-    forehead = (aside.model.regions["forehead"][aside.model.triangles[triangle]] * barycentric).sum(1)
-    assert forehead.max() < 0.35
+    corners = aside.model.triangles[triangle]
+    forehead, brows = ((aside.model.regions[name][corners] * barycentric).sum(1) for name in ("forehead", "brows"))
+    # Of the forehead only the brow that is seen from aside.
+    assert forehead[brows < 0.15].max() < 0.35
+    assert (brows > 0.5).sum() > 10
     # Every edge has such skin within two pixels, unless it lies on the forehead.
     distance = cv2.distanceTransform((~found).astype(np.uint8), cv2.DIST_L2, 5)
     edges = _found(aside, aside.truth.vertices).target.numpy().astype(int)
