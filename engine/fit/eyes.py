@@ -19,6 +19,9 @@ PUPIL_ALBEDO = 0.01
 TYPICAL_IRIS = (0.075, 0.045, 0.028)
 # Below the albedo of a bare sclera: lashes and lid shade it, which the mesh has not.
 TYPICAL_SCLERA = (0.46, 0.41, 0.38)
+# Of the samples of an iris, from dark to bright, those that tell its colour. A wet eye mirrors what is around it, which adds light
+# and takes colour away: a brown iris looks grey below a sky. The darkest samples lie in the shadow of lashes.
+IRIS_SAMPLES = (0.05, 0.3)
 SIDES = ("eye_left", "eye_right")
 # A wet eye mirrors with F0 = 0.025 (cornea, n = 1.376), level 0.31. But a light of nine bands smears a lamp over 25
 # degrees, and mirrored so strongly it would lie on the whole iris as a grey veil, where the photo has one small catchlight.
@@ -106,19 +109,27 @@ def eye_colours(
     """Linear colours (3,) of iris and sclera from what the photo shows: ``albedo`` (N, 3) at ``share`` of the iris's
     angle.
 
-    Medians over the ring between pupil and limbus and over the white beside it, kept within what eyes are; typical ones
-    without evidence.
+    Medians over the ring between pupil and limbus, where it mirrors least, and over the white beside it, kept within what eyes
+    are; typical ones without evidence.
     """
-    iris = _median(albedo, weight * ((share > 0.5) & (share < 0.85)), TYPICAL_IRIS)
+    iris = _median(albedo, weight * ((share > 0.5) & (share < 0.85)), TYPICAL_IRIS, IRIS_SAMPLES)
     sclera = _median(albedo, weight * ((share > 1.2) & (share < 2.0)), TYPICAL_SCLERA)
     return _within(iris, TYPICAL_IRIS, 0.35, 3.0), _within(sclera, TYPICAL_SCLERA, 0.6, 1.3)
 
 
 def _median(
-    albedo: NDArray[np.float32], weight: NDArray[np.float32], otherwise: tuple[float, ...]
+    albedo: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    otherwise: tuple[float, ...],
+    shares: tuple[float, float] = (0.0, 1.0),
 ) -> NDArray[np.float32]:
+    """(3,) of the trusted samples between two ``shares`` of all of them, from dark to bright; ``otherwise`` of too few."""
     chosen = albedo[weight > 0.5]
-    return np.median(chosen, 0).astype(np.float32) if len(chosen) >= 12 else np.array(otherwise, np.float32)
+    if len(chosen) < 12:
+        return np.array(otherwise, np.float32)
+    first, last = (round(share * len(chosen)) for share in shares)
+    ordered = chosen[np.argsort(chosen.mean(1), kind="stable")]
+    return np.asarray(np.median(ordered[first:last], 0), np.float32)
 
 
 def _within(colour: NDArray[np.float32], typical: tuple[float, ...], low: float, high: float) -> NDArray[np.float32]:

@@ -71,6 +71,17 @@ def test_colours_come_from_ring_and_white_and_stay_within_what_eyes_are():
     assert typical[0] > typical[2]
 
 
+def test_a_brown_iris_below_a_sky_is_brown():
+    """Two thirds of it mirror the sky, more or less; a few samples lie in the shadow of lashes."""
+    chance, brown = np.random.default_rng(4), np.array([0.08, 0.048, 0.028], np.float32)
+    mirrored = np.where(np.arange(150) < 100, chance.uniform(0.3, 1.0, 150), 0.0)[:, None]
+    albedo = brown * chance.normal(1.0, 0.05, (150, 1)) + mirrored * np.array([0.07, 0.09, 0.13])
+    albedo[-5:] *= 0.2
+    order = chance.permutation(150)
+    iris, _ = eye_colours(np.full(150, 0.7, np.float32), albedo[order].astype(np.float32), np.ones(150, np.float32))
+    assert iris == pytest.approx(brown, rel=0.08)
+
+
 def test_iris_angle_is_that_of_a_human_eye():
     ball = Eyeball(np.zeros(3), 12.0, np.array([0.0, 0.0, 1.0]))
     assert np.degrees(ball.iris_angle) == pytest.approx(29.2, abs=0.3)
