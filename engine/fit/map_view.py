@@ -27,7 +27,7 @@ from .stage2 import Stage2Result
 from .stage3 import Texels
 from .teeth import ROWS
 from .tracing import trace_bounce, trace_transfer
-from .trust import AROUND_NOSTRILS, NOSTRILS, REGIONS, skin_trust
+from .trust import AROUND_NOSTRILS, NOSTRILS, REGIONS, skin_trust, white_trust
 
 FloatImage = NDArray[np.float32]
 
@@ -125,8 +125,10 @@ class MapView:
         pixel = self.detail.camera.project(atlas.interpolate(self.model, self.vertices)).astype(np.float32)
         return np.asarray(sample_image(torch.from_numpy(self.detail.image), torch.from_numpy(pixel)).numpy())
 
-    def judge(self, texels: Texels) -> None:
-        """Find out where this photo, which ``texels`` are of, shows something before the skin."""
+    def judge(self, texels: Texels, white: FloatImage) -> None:
+        """Find out where this photo, which ``texels`` are of, shows something else than skin; ``white`` (3,) is the linear albedo
+        that the white of its eyes has in its light.
+        """
         atlas = make_atlas(self.model, texels.size)
         on_head = {name: self.model.regions[name] for name in REGIONS}
         on_head |= {NOSTRILS: nostril_mask(self.model), AROUND_NOSTRILS: nostril_mask(self.model, AROUND)}
@@ -138,7 +140,8 @@ class MapView:
             seen = sample_image(torch.from_numpy(self.brows[:, :, None]), pixel).numpy()
             regions["brows"] = np.maximum(regions["brows"], atlas.image(seen)[:, :, 0])
         face = atlas.interpolate(self.model, self.model.regions["face"][:, None]).sum() / texels.size**2
-        self.trust = skin_trust(texels, regions, texels.size * float(np.sqrt(face / FACE_SHARE)))
+        side = texels.size * float(np.sqrt(face / FACE_SHARE))
+        self.trust = skin_trust(texels, regions, side) * white_trust(texels, regions["eyelids"], white, side)
 
     def shade(self) -> Lit:
         """Shading of a square of `SHADING_SIZE` texels or fewer, row by row: traced where the camera sees them, continued

@@ -150,7 +150,10 @@ class MapProblem:
     def _judge_skin(self, atlas: Atlas, shading: list[Lit]) -> None:
         """Each photo is judged by itself: hair lies over another place in every one."""
         for view, seen, lit in zip(self.views, self.look(atlas), shading, strict=True):
-            view.judge(TexelPyramid(self.model, self.reflectance, [seen], [lit]).at(min(TRUST_SIZE, self.size)))
+            sights = [view.eye_sight(side, seen, lit) for side in SIDES]
+            _, white = eye_colours(*(np.concatenate(part) for part in zip(*sights, strict=True)))
+            texels = TexelPyramid(self.model, self.reflectance, [seen], [lit]).at(min(TRUST_SIZE, self.size))
+            view.judge(texels, white)
 
     def _keep_detail(self, seen: list[SeenAtlas]) -> None:
         """What `sharpened` will need: what each photo shows, and how much its detail counts."""

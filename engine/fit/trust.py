@@ -57,6 +57,10 @@ SURE, DOUBTFUL = 3.0, 1.6
 # where both mix, are as wide as this.
 SPOT, REACH, EDGE = 0.06, 0.05, 0.006
 NOISE = 0.002
+# How far on the way from the skin's colour to that of the white of an eye (of their logarithms, with this added to both) a lid's texel
+# shows the white; how far apart both must be for it to be told; and how near to the lids' edge it must begin, as a share of the
+# map's side.
+WHITE_SHARE, WHITE_APART, WHITE_DARK, WHITE_NEAR = 0.5, 0.6, 0.01, 0.012
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
@@ -79,9 +83,40 @@ def skin_trust(texels: Texels, regions: Mapping[str, FloatImage], side: float | 
         away = np.where(_stays_within((away > DOUBTFUL) & seen, around > 0.0), nose, away)
     sure, doubtful = (away > SURE) & seen, (away > DOUBTFUL) & seen
     covered = _grown_into(_larger_than_spots(sure, doubtful, SPOT * side), doubtful, REACH * side)
+    return _without(covered, side)
+
+
+def white_trust(texels: Texels, eyelids: FloatImage, white: FloatImage, side: float) -> FloatImage:
+    """(S, S) in [0, 1]: 0 where the photo shows the white of an eye on the model's lids; 1 elsewhere.
+
+    Eyes that are opened wide reach beyond the model's, and beyond what a detector says of them: the white goes on from the lids'
+    edge over their skin.
+
+    Args:
+        texels: one photo's. eyelids: (S, S) the model's soft mask. side: as in `skin_trust`.
+        white: (3,) linear albedo of the white as this photo shows it under the same light.
+    """
+    lids = _grown({"eyelids": eyelids}, side)["eyelids"]
+    skin = texels.at_seen(texels.diffuse)
+    shown = texels.colour / texels.body.clamp(min=1e-3)
+    way = torch.log((torch.from_numpy(white).float() + WHITE_DARK) / (skin + WHITE_DARK))
+    gone = torch.log((shown.clamp(min=0.0) + WHITE_DARK) / (skin + WHITE_DARK))
+    square = (way**2).sum(1)
+    share = (gone * way).sum(1) / square.clamp(min=1e-6)
+    told = (square > WHITE_APART**2) & (way.mean(1) > 0.0)
+    is_white = texels.image(((share > WHITE_SHARE) & told).float()[:, None]).numpy()[:, :, 0]
+    covered = (is_white > 0.5) & (lids > 0.2) & (texels.weight.numpy() > 0.0)
+    opening = ((texels.skin.numpy() < 0.5) & (lids > 0.2)).astype(np.uint8)
+    at_edge = cv2.dilate(opening, _disc(WHITE_NEAR * side)) > 0
+    _, label = cv2.connectedComponents(covered.astype(np.uint8), connectivity=8)
+    return _without(covered & np.isin(label, np.unique(label[covered & at_edge])), side)
+
+
+def _without(covered: BoolImage, side: float) -> FloatImage:
+    """(S, S) 0 on ``covered`` and at its edges, where both mix, 1 elsewhere."""
     edge = max(1.0, EDGE * side)
-    covered = cv2.dilate(covered.astype(np.uint8), _disc(edge)).astype(np.float32)
-    return np.asarray(1.0 - np.clip(2.0 * cv2.GaussianBlur(covered, (0, 0), edge), 0.0, 1.0), np.float32)
+    wide = cv2.dilate(covered.astype(np.uint8), _disc(edge)).astype(np.float32)
+    return np.asarray(1.0 - np.clip(2.0 * cv2.GaussianBlur(wide, (0, 0), edge), 0.0, 1.0), np.float32)
 
 
 def deviations(texels: Texels, regions: Mapping[str, FloatImage], side: float) -> FloatImage:

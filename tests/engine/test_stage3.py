@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="needs the engine's packages")
 from nextgenface.engine.fit import stage3  # noqa: E402
 from nextgenface.engine.fit.shading import Lit  # noqa: E402
 from nextgenface.engine.fit.stage3 import Maps, Texels, Weights  # noqa: E402
-from nextgenface.engine.fit.trust import AROUND_NOSTRILS, NOSTRILS, REGIONS, skin_trust  # noqa: E402
+from nextgenface.engine.fit.trust import AROUND_NOSTRILS, NOSTRILS, REGIONS, skin_trust, white_trust  # noqa: E402
 from nextgenface.engine.settings import Settings  # noqa: E402
 
 pytestmark = pytest.mark.engine
@@ -263,6 +263,37 @@ def test_a_raised_brow_is_one_where_the_other_side_has_its_own_near_the_same_hei
     regions["brows"][30:60, 60:200] = 1.0
     trust = skin_trust(replace(texels, colour=colour.reshape(-1, 3)), regions)
     assert (trust[43, 157] < 0.5) == hides
+
+
+@pytest.mark.parametrize(
+    ("shown", "white", "covers"),
+    [
+        ((0.62, 0.58, 0.55), (0.6, 0.55, 0.5), True),
+        # Skin that is somewhat lighter, or redder, than it was said to be.
+        ((0.48, 0.3, 0.24), (0.6, 0.55, 0.5), False),
+        ((0.5, 0.22, 0.16), (0.6, 0.55, 0.5), False),
+        # A white in so deep a shadow that it is darker than the skin tells nothing.
+        ((0.34, 0.22, 0.18), (0.3, 0.22, 0.17), False),
+    ],
+    ids=["white", "lighter", "redder", "shaded white"],
+)
+def test_the_white_of_an_eye_is_no_skin_of_the_lids(shown, white, covers):
+    size = 128
+    texels = _texels(size)
+    texels = replace(texels, diffuse=torch.tensor([0.42, 0.27, 0.21]).expand(size, size, 3).clone())
+    albedo = texels.diffuse.clone()
+    albedo[60:66, 40:90] = torch.tensor(shown)
+    texels = replace(texels, colour=albedo.reshape(-1, 3) * texels.body)
+    lids = np.zeros((size, size), np.float32)
+    lids[50:80, 60:] = 1.0
+    # The eye's opening is no skin.
+    opening = torch.ones(size, size)
+    opening[52:59, 60:90] = 0.0
+    white_there = white_trust(replace(texels, skin=opening), lids, np.array(white, np.float32), float(size))
+    assert (white_there[63, 75] < 0.5) == covers
+    # What is no lid may be as white as it likes, and so may what lies away from the eye.
+    assert white_there[63, 50] > 0.9 and white_there[72, 75] > 0.9
+    assert white_trust(texels, lids, np.array(white, np.float32), float(size))[63, 75] > 0.9
 
 
 @pytest.mark.parametrize("share", [0.3, 3.0])
