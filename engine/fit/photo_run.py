@@ -21,6 +21,7 @@ from ..scene.light import Light
 from ..settings import Settings
 from .eyes import SIDES, find_eyeball
 from .landmark_picture import photo_landmarks
+from .lips import closing_shift, find_seam
 from .map_view import MapView
 from .maps import FinishedMaps
 from .outline import SeenOutline
@@ -87,6 +88,13 @@ class PhotoRun:
         return SeenOutline(
             find_silhouette(self.model, scene, normals, view, height, exact=True), second.vertices, view.camera
         )
+
+    def closing(self, second: Stage2Result) -> FloatImage | None:
+        """(V, 3) mm to add to the head so that its lips are closed as the photo shows them; None where it shows them open."""
+        detail, face = self.prepared.detail, self.prepared.face
+        points = detail.from_photo(face.points)
+        seam = find_seam(detail.linear, points, face.scheme, face_height(points, face.scheme.height_share))
+        return None if seam is None else closing_shift(self.model, second.vertices, self._detail_camera(second), seam)
 
     def with_teeth(self, second: Stage2Result) -> Stage2Result:
         """The same with the teeth where the photo shows them."""

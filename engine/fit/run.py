@@ -113,7 +113,7 @@ class Run:
             debug.done2(found)
         # Neither is a part of the checkpoint: the photos and the shape tell them again.
         if self._source(2) is not Source.START:
-            found = self._with_outline(found)
+            found = self._with_closed_lips(self._with_outline(found))
         return [photo.with_teeth(second) for photo, second in zip(self.photos, found, strict=True)]
 
     def _with_outline(self, second: list[Stage2Result]) -> list[Stage2Result]:
@@ -122,6 +122,18 @@ class Run:
         seen = [photo.outline(found) for photo, found in zip(self.photos, second, strict=True)]
         shift = outline_shift(self.model, neutral, seen)
         return [replace(found, vertices=found.vertices + shift, shift=shift) for found in second]
+
+    def _with_closed_lips(self, second: list[Stage2Result]) -> list[Stage2Result]:
+        """The same with the person's lips closed, where the photos show them closed and the modes do not."""
+        shifts = [photo.closing(found) for photo, found in zip(self.photos, second, strict=True)]
+        closed = [shift for shift in shifts if shift is not None]
+        if not closed:
+            return second
+        shift = np.mean(closed, 0)
+        return [
+            replace(found, vertices=found.vertices + shift, shift=shift if found.shift is None else found.shift + shift)
+            for found in second
+        ]
 
     def _search_stage2(self, first: Stage1Result) -> list[Stage2Result]:
         seen = [photo.observation(found) for photo, found in zip(self.photos, first.photos, strict=True)]
