@@ -59,8 +59,8 @@ SPOT, REACH, EDGE = 0.06, 0.05, 0.006
 NOISE = 0.002
 # How far on the way from the skin's colour to that of the white of an eye (of their logarithms, with this added to both) a lid's texel
 # shows the white; how far apart both must be for it to be told; and how near to the lids' edge it must begin, as a share of the
-# map's side.
-WHITE_SHARE, WHITE_APART, WHITE_DARK, WHITE_NEAR = 0.5, 0.6, 0.01, 0.012
+# map's side. Lashes and the lid's rim lie beside it, so its edge is narrower than others.
+WHITE_SHARE, WHITE_APART, WHITE_DARK, WHITE_NEAR, WHITE_EDGE = 0.6, 0.6, 0.01, 0.012, 0.002
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
@@ -83,7 +83,7 @@ def skin_trust(texels: Texels, regions: Mapping[str, FloatImage], side: float | 
         away = np.where(_stays_within((away > DOUBTFUL) & seen, around > 0.0), nose, away)
     sure, doubtful = (away > SURE) & seen, (away > DOUBTFUL) & seen
     covered = _grown_into(_larger_than_spots(sure, doubtful, SPOT * side), doubtful, REACH * side)
-    return _without(covered, side)
+    return _without(covered, EDGE * side)
 
 
 def white_trust(texels: Texels, eyelids: FloatImage, white: FloatImage, side: float) -> FloatImage:
@@ -109,12 +109,12 @@ def white_trust(texels: Texels, eyelids: FloatImage, white: FloatImage, side: fl
     opening = ((texels.skin.numpy() < 0.5) & (lids > 0.2)).astype(np.uint8)
     at_edge = cv2.dilate(opening, _disc(WHITE_NEAR * side)) > 0
     _, label = cv2.connectedComponents(covered.astype(np.uint8), connectivity=8)
-    return _without(covered & np.isin(label, np.unique(label[covered & at_edge])), side)
+    return _without(covered & np.isin(label, np.unique(label[covered & at_edge])), WHITE_EDGE * side)
 
 
-def _without(covered: BoolImage, side: float) -> FloatImage:
-    """(S, S) 0 on ``covered`` and at its edges, where both mix, 1 elsewhere."""
-    edge = max(1.0, EDGE * side)
+def _without(covered: BoolImage, edge: float) -> FloatImage:
+    """(S, S) 0 on ``covered`` and at its edges, where both mix and which are ``edge`` texels wide; 1 elsewhere."""
+    edge = max(1.0, edge)
     wide = cv2.dilate(covered.astype(np.uint8), _disc(edge)).astype(np.float32)
     return np.asarray(1.0 - np.clip(2.0 * cv2.GaussianBlur(wide, (0, 0), edge), 0.0, 1.0), np.float32)
 
