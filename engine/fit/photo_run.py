@@ -21,6 +21,7 @@ from ..scene.light import Light
 from ..settings import Settings
 from .eyes import SIDES, find_eyeball
 from .landmark_picture import photo_landmarks
+from .lids import find_lower_lids, lowering_shift
 from .lips import closing_shift, find_seam
 from .map_view import MapView
 from .maps import FinishedMaps
@@ -95,6 +96,15 @@ class PhotoRun:
         points = detail.from_photo(face.points)
         seam = find_seam(detail.linear, points, face.scheme, face_height(points, face.scheme.height_share))
         return None if seam is None else closing_shift(self.model, second.vertices, self._detail_camera(second), seam)
+
+    def lowering(self, second: Stage2Result) -> dict[str, FloatImage]:
+        """Side ("eye_left", "eye_right") -> (V, 3) mm to add to the head so that this eye's lower lid lies where the photo shows it;
+        without those that it does not show.
+        """
+        detail, face = self.prepared.detail, self.prepared.face
+        edges = find_lower_lids(detail.linear, detail.from_photo(face.points), face.scheme)
+        camera = self._detail_camera(second)
+        return {edge.side: lowering_shift(self.model, second.vertices, camera, edge) for edge in edges}
 
     def with_teeth(self, second: Stage2Result) -> Stage2Result:
         """The same with the teeth where the photo shows them."""

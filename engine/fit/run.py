@@ -19,6 +19,7 @@ from ..stages import Source
 from .atlas import make_atlas
 from .clock import Clock
 from .correction import Rendered, corrected
+from .lids import expressions_with, eyes_open, lids_of
 from .maps import FinishedMaps, MapProblem
 from .normals import with_normals
 from .observations import observe
@@ -113,7 +114,7 @@ class Run:
             debug.done2(found)
         # Neither is a part of the checkpoint: the photos and the shape tell them again.
         if self._source(2) is not Source.START:
-            found = self._with_closed_lips(self._with_outline(found))
+            found = self._with_lids(self._with_closed_lips(self._with_outline(found)))
         return [photo.with_teeth(second) for photo, second in zip(self.photos, found, strict=True)]
 
     def _with_outline(self, second: list[Stage2Result]) -> list[Stage2Result]:
@@ -132,6 +133,16 @@ class Run:
         shift = np.mean(closed, 0)
         return [
             replace(found, vertices=found.vertices + shift, shift=shift if found.shift is None else found.shift + shift)
+            for found in second
+        ]
+
+    def _with_lids(self, second: list[Stage2Result]) -> list[Stage2Result]:
+        """The same with the person's lower lids where the photos show them."""
+        lids = lids_of([photo.lowering(found) for photo, found in zip(self.photos, second, strict=True)])
+        if lids is None:
+            return second
+        return [
+            replace(found, vertices=found.vertices + eyes_open(self.model, found.expression) * lids, lids=lids)
             for found in second
         ]
 
@@ -245,15 +256,18 @@ def head_data(model: FaceModel, second: Stage2Result) -> HeadData:
     """The fitted head with its shape keys."""
     teeth = teeth_expressions(model)
     neutral = model.vertices(second.identity)
+    for shift in (second.shift, second.lids):
+        neutral = neutral if shift is None else neutral + shift
+    expressions = model.expression_basis if second.lids is None else expressions_with(model, second.lids)
     return HeadData(
-        vertices=neutral if second.shift is None else neutral + second.shift,
+        vertices=neutral,
         quads=model.quads,
         uv_face=model.uv_face,
         uv_original=model.uv_original,
         face_part=model.face_part,
         part_names=PART_NAMES,
         expression_names=(*model.expression_names, *teeth),
-        expression_deltas=np.concatenate([model.expression_basis, *(delta[None] for delta in teeth.values())]),
+        expression_deltas=np.concatenate([expressions, *(delta[None] for delta in teeth.values())]),
         slider_names=model.slider_names,
         slider_deltas=model.slider_basis,
         original_index=model.original_index,

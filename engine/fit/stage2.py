@@ -59,7 +59,10 @@ class Stage2Result:
         light: (B, 3) coefficients in the head frame, linear radiance.
         reflectance: statistical reflectance. vertices: (V, 3) mm, with the expression.
         teeth: how the photo shows the teeth to lie; `vertices` have them there.
-        shift: (V, 3) mm beyond the model's modes, where the photos show the outline; `vertices` have it. None: nowhere.
+        shift: (V, 3) mm beyond the model's modes, where the photos show the outline and closed lips; `vertices` have it. None:
+            nowhere.
+        lids: (V, 3) mm by which the lower lids lie lower than the modes have them while the eyes are open; `vertices` have it.
+            None: nowhere.
         losses: of every step, in order. rounds: how many of them each search took, of reflectance and shape in turn.
     """
 
@@ -73,6 +76,7 @@ class Stage2Result:
     rounds: list[int] = field(default_factory=list)
     teeth: TeethPlacement = field(default_factory=TeethPlacement)
     shift: NDArray[np.float32] | None = None
+    lids: NDArray[np.float32] | None = None
 
 
 @dataclass
