@@ -72,21 +72,28 @@ def parts(vertices: np.ndarray, eye: Camera) -> np.ndarray:
     return np.where(triangle >= 0, MODEL.face_part[MODEL.triangle_face[triangle]].astype(int), -1).reshape(SIZE, SIZE)
 
 
-def points(vertices: np.ndarray, eye: Camera) -> np.ndarray:
-    """(478, 2) the landmarks of a head, with irises in the middle of the eyeballs."""
+def points(vertices: np.ndarray, eye: Camera, down: float = 0.0, iris_mm: float = 5.8) -> np.ndarray:
+    """(478, 2) the landmarks of a head, with irises of a radius ``down`` mm below the middle of the eyeballs."""
     result = np.zeros((MEDIAPIPE.count, 2), np.float32)
     result[MODEL.landmarks["mediapipe"].index] = heads.landmark_pixels(MODEL, vertices, eye)
     for side, iris in zip(EYES, MEDIAPIPE.irises, strict=True):
         centre, radius = fit_sphere(vertices[_vertices(side)])
-        result[iris.centre] = eye.project(centre + np.array([0.0, 0.0, radius]))
+        result[iris.centre] = eye.project(centre + np.array([0.0, -down, radius]))
         for number, (x, y) in zip(iris.edge, ((1, 0), (0, 1), (-1, 0), (0, -1)), strict=True):
-            result[number] = eye.project(centre + np.array([5.8 * x, 5.8 * y, radius]))
+            result[number] = eye.project(centre + np.array([iris_mm * x, iris_mm * y - down, radius]))
     return result
 
 
-def photo(vertices: np.ndarray, eye: Camera, white: tuple[float, ...] = WHITE, shade: float = 0.6) -> np.ndarray:
+def photo(
+    vertices: np.ndarray,
+    eye: Camera,
+    white: tuple[float, ...] = WHITE,
+    shade: float = 0.6,
+    down: float = 0.0,
+    iris_mm: float = 5.8,
+) -> np.ndarray:
     """(H, W, 3): irises on whites, between lids of skin; lower lids are lighter than the skin below them by ``shade``."""
-    part, said = parts(vertices, eye), points(vertices, eye)
+    part, said = parts(vertices, eye), points(vertices, eye, down, iris_mm)
     image = np.broadcast_to(np.array(SKIN, np.float32), (SIZE, SIZE, 3)).copy()
     for side, iris in zip(EYES, MEDIAPIPE.irises, strict=True):
         ball = part == PART_NAMES.index(side)
@@ -129,6 +136,15 @@ def test_lids_that_lie_lower_than_the_detector_says_are_found(yaw, shade):
 def test_eyes_without_a_white_tell_nothing():
     assert not edges(2.0, camera(), white=SKIN)
     assert not edges(2.0, camera(), white=(0.05, 0.03, 0.02))
+
+
+def test_where_the_iris_meets_the_lid_its_edge_is_not_taken_for_the_lid_s():
+    """It ends the white higher up; on both sides of it the lid is told as before."""
+    eye = camera()
+    expected = edges(1.0, eye)
+    found = edges(1.0, eye, points(MODEL.mean, eye, 3.0, 7.0), down=3.0, iris_mm=7.0)
+    for side, edge in expected.items():
+        assert np.abs(found[side].pixels - edge.pixels).max() < 1.5
 
 
 def test_white_that_ends_at_another_height_in_each_column_is_no_lid():
