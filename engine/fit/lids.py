@@ -20,12 +20,13 @@ from ..render.geometry import TracedScene
 from ..render.transfer import primary_hits
 from ..scene.camera import Camera
 from .eyes import SIDES, fit_sphere
+from .slit import COLUMNS, Slit
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-# Columns from corner to corner of an eye, and the part of them in which an edge counts; fewest that must show one.
-COLUMNS, INNER, FEWEST = 41, (0.12, 0.88), 6
+# The part of an eye's width in which an edge counts; fewest columns that must show one.
+INNER, FEWEST = (0.12, 0.88), 6
 # Shares of the eye's width: from so far above the detected edge to so far below it the white's end is looked for, and from there
 # to so far below is skin.
 ABOVE, BELOW, SKIN = 0.16, 0.2, 0.3
@@ -67,31 +68,16 @@ def find_lower_lids(image: Floats, points: Floats, scheme: Scheme) -> list[LidEd
 
 
 def _lower_lid(image: Floats, points: Doubles, side: str, ring: Ring, iris: Iris) -> LidEdge | None:
-    half = len(ring) // 2
-    first, last = points[ring[0]], points[ring[half]]
-    if first[0] > last[0]:
-        first, last = last, first
-    width = float(np.linalg.norm(last - first))
-    if width < 8.0:
+    slit = Slit.of(points, ring)
+    if slit is None:
         return None
-    along = (last - first) / width
-    down = np.array([-along[1], along[0]])
-    place = np.linspace(0.0, width, COLUMNS)
-    rows = [points[list(ids)] - first for ids in (ring[1:half], ring[half + 1 :])]
-    lower = max(rows, key=lambda row: float((row @ down).mean()))
-    order = np.argsort(lower @ along)
-    knots = np.concatenate([[0.0], (lower @ along)[order], [width]])
-    said = np.interp(place, knots, np.concatenate([[0.0], (lower @ down)[order], [0.0]]))
-    centre = (points[iris.centre] - first) @ np.stack([along, down], 1)
+    place, width, said = slit.place, slit.width, slit.lower
+    centre = (points[iris.centre] - slit.corner) @ np.stack([slit.along, slit.down], 1)
     radius = float(np.linalg.norm(points[list(iris.edge)] - points[iris.centre], axis=1).mean())
     steps = np.arange(-ABOVE * width, SKIN * width, 0.25)
     off = np.full(COLUMNS, np.nan)
-    for column in np.flatnonzero((place >= INNER[0] * width) & (place <= INNER[1] * width)):
-        at = (first + place[column] * along + (said[column] + steps)[:, None] * down).astype(np.float32)
-        shown = cv2.remap(image, at[:, :1] - 0.5, at[:, 1:] - 0.5, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[
-            :, 0
-        ]
-        end = _end_of_white(shown, steps, width)
+    for column in np.flatnonzero(slit.within(INNER)):
+        end = _end_of_white(slit.shown(image, int(column), said[column] + steps), steps, width)
         if end is not None:
             away = np.hypot(place[column] - centre[0], said[column] + end - centre[1])
             off[column] = end if away > BESIDE_IRIS * radius else np.nan
@@ -103,7 +89,7 @@ def _lower_lid(image: Floats, points: Doubles, side: str, ring: Ring, iris: Iris
     amount = float(np.median(off[known] / bump[known]))
     if np.median(np.abs(off[known] - amount * bump[known])) > max(LOOSE_PX, LOOSE * width):
         return None
-    return LidEdge(side, first + place[:, None] * along + (said + amount * bump)[:, None] * down, down)
+    return LidEdge(side, slit.pixels(said + amount * bump), slit.down)
 
 
 def _end_of_white(shown: Floats, steps: Doubles, width: float) -> float | None:

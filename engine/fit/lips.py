@@ -18,12 +18,13 @@ from ..landmarks.schemes import Scheme
 from ..render.geometry import TracedScene
 from ..render.transfer import primary_hits
 from ..scene.camera import Camera
+from .slit import COLUMNS, Slit
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-# Columns from corner to corner, and the part of them that is looked at: towards the corners there is always a shadow.
-COLUMNS, INNER = 41, (0.2, 0.8)
+# The part of the mouth's width that is looked at: towards the corners there is always a shadow.
+INNER = (0.2, 0.8)
 # Lengths as shares of the face's height, about 185 mm: how far over the detected edges the lips are looked at; the highest line
 # that a shadow makes between closed ones; the widest gap that a detector sees between them; over how much the line may be
 # off what it says.
@@ -56,50 +57,26 @@ def find_seam(image: Floats, points: Floats, scheme: Scheme, height: float) -> S
         image: (H, W, 3) linear Rec. 709. points: (L, 2 or more) the detected landmarks in its pixels.
         height: of the face, pixels.
     """
-    ring, half = scheme.inner_lips, len(scheme.inner_lips) // 2
-    first, last = (points[ring[end], :2].astype(np.float64) for end in (0, half))
-    width = float(np.linalg.norm(last - first))
-    if width < 1.0:
+    slit = Slit.of(points[:, :2].astype(np.float64), scheme.inner_lips)
+    if slit is None:
         return None
-    along = (last - first) / width
-    down = np.array([-along[1], along[0]])
-    place = np.linspace(0.0, width, COLUMNS)
-    one, other = (_heights(points[list(ids), :2] - first, along, down, place) for ids in (ring[1:half], ring[:half:-1]))
-    if down[1] < 0.0:
-        one, other, down = -one, -other, -down
-    upper, lower = (one, other) if one.mean() < other.mean() else (other, one)
-    looked_at = (place >= INNER[0] * width) & (place <= INNER[1] * width)
-    if (lower - upper)[looked_at].max() > AJAR * height:
+    gap, looked_at = slit.lower - slit.upper, slit.within(INNER)
+    if gap[looked_at].max() > AJAR * height:
         return None
-    middle, share = 0.5 * (upper + lower), np.zeros(COLUMNS)
-    opening = np.zeros(COLUMNS)
+    middle, opening = 0.5 * (slit.upper + slit.lower), np.zeros(COLUMNS)
     for column in np.flatnonzero(looked_at):
-        reach = REACH * height + 0.5 * (lower - upper)[column]
+        reach = REACH * height + 0.5 * gap[column]
         steps = np.arange(-reach, reach, 1.0 / PER_PIXEL)
-        at = (first + place[column] * along + (middle[column] + steps)[:, None] * down).astype(np.float32)
-        shown = cv2.remap(image, at[:, :1] - 0.5, at[:, 1:] - 0.5, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[
-            :, 0
-        ]
-        between, relative = _between_lips(shown)
+        between, relative = _between_lips(slit.shown(image, int(column), middle[column] + steps))
         opening[column] = between.sum() / PER_PIXEL
-        line = np.clip(steps[relative.argmin()], *(np.array([-1, 1]) * STRAY * height))
-        share[column] = max(0.0, 1.0 - float(relative.min()))
-        middle[column] += line * share[column]
+        line = np.clip(steps[relative.argmin()], -STRAY * height, STRAY * height)
+        # The less dark it is, the less it says.
+        middle[column] += line * max(0.0, 1.0 - float(relative.min()))
     line_height = max(LINE * height, 2.0)
     if (opening[looked_at] <= line_height).mean() < SHARE_CLOSED:
         return None
-    smooth = cv2.GaussianBlur(middle[:, None], (1, 0), SMOOTHING, sigmaY=SMOOTHING, borderType=cv2.BORDER_REPLICATE)[
-        :, 0
-    ]
-    return Seam(first + place[:, None] * along + smooth[:, None] * down, down)
-
-
-def _heights(points: Doubles | Floats, along: Doubles, down: Doubles, place: Doubles) -> Doubles:
-    """(N,) how far ``down`` the edge through both corners and ``points`` (K, 2) lies at each ``place`` (N,) between these."""
-    at, away = points @ along, points @ down
-    order = np.argsort(at)
-    knots = np.concatenate([[0.0], at[order], place[-1:]])
-    return np.interp(place, knots, np.concatenate([[0.0], away[order], [0.0]]))
+    smooth = cv2.GaussianBlur(middle[:, None], (1, 0), SMOOTHING, sigmaY=SMOOTHING, borderType=cv2.BORDER_REPLICATE)
+    return Seam(slit.pixels(smooth[:, 0]), slit.down)
 
 
 def _between_lips(shown: Floats) -> tuple[NDArray[np.bool_], Doubles]:
