@@ -167,9 +167,12 @@ class _Rim:
         hit = (corners * barycentric[:, :, None]).sum(1).reshape(*pixels.shape[:2], 3)
         ball = part == PART_NAMES.index(edge.side)
         rows = np.flatnonzero(ball[:, :-1].any(1) & ~ball[:, -1])
+        last = len(steps) - 1 - ball[rows, ::-1].argmax(1)
+        # Before a far eye's ball there may be no skin, but the background.
+        skin = (triangle.reshape(ball.shape) >= 0)[rows, last + 1]
+        rows, last = rows[skin], last[skin]
         if len(rows) < FEWEST:
             return None
-        last = len(steps) - 1 - ball[rows, ::-1].argmax(1)
         lower = np.clip(-steps[last], 0.0, MOST_MM)
         smooth = cv2.GaussianBlur(lower[:, None], (1, 0), 2.0, sigmaY=2.0, borderType=cv2.BORDER_CONSTANT)[:, 0]
         turn = camera.rotation.T

@@ -112,7 +112,7 @@ class Run:
             self.record.add(2, stage2_arrays(found))
         if debug:
             debug.done2(found)
-        # Neither is a part of the checkpoint: the photos and the shape tell them again.
+        # None of these is a part of the checkpoint: the photos and the shape tell them again.
         if self._source(2) is not Source.START:
             found = self._with_lids(self._with_closed_lips(self._with_outline(found)))
         return [photo.with_teeth(second) for photo, second in zip(self.photos, found, strict=True)]

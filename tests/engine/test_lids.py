@@ -36,7 +36,6 @@ MODEL = load_model("bundled")
 SIZE = 512
 WHITE, IRIS, SKIN = (0.55, 0.5, 0.47), (0.06, 0.03, 0.02), (0.35, 0.2, 0.14)
 EYES = ("eye_right", "eye_left")
-RINGS = dict(zip(EYES, (MEDIAPIPE.right_eye, MEDIAPIPE.left_eye), strict=True))
 
 
 def camera(yaw: float = 0.0, roll: float = 0.0) -> Camera:
@@ -143,6 +142,7 @@ def test_where_the_iris_meets_the_lid_its_edge_is_not_taken_for_the_lid_s():
     eye = camera()
     expected = edges(1.0, eye)
     found = edges(1.0, eye, points(MODEL.mean, eye, 3.0, 7.0), down=3.0, iris_mm=7.0)
+    assert set(expected) == set(found) == set(EYES)
     for side, edge in expected.items():
         assert np.abs(found[side].pixels - edge.pixels).max() < 1.5
 
@@ -165,6 +165,7 @@ def test_the_other_detectors_rings_say_the_same():
     for own, other in zip(IBUG.irises, MEDIAPIPE.irises, strict=True):
         six[[own.centre, *own.edge]] = said[[other.centre, *other.edge]]
     found = {edge.side: edge for edge in find_lower_lids(photo(wide(2.0), eye), six, IBUG)}
+    assert set(found) == set(EYES)
     for side, edge in edges(2.0, eye).items():
         assert np.abs(found[side].pixels - edge.pixels)[8:-8].max() < 1.6
 
@@ -172,7 +173,9 @@ def test_the_other_detectors_rings_say_the_same():
 @pytest.mark.parametrize("yaw", [0.0, 0.35])
 def test_the_head_s_lids_go_where_the_photo_s_are(yaw):
     eye = camera(yaw)
-    for side, edge in edges(2.0, eye).items():
+    found = edges(2.0, eye)
+    assert set(found) == set(EYES)
+    for side, edge in found.items():
         shift = lowering_shift(MODEL, MODEL.mean, eye, edge)
         truth, before, after = (lowest(v, eye, side) for v in (wide(2.0), MODEL.mean, MODEL.mean + shift))
         middle = np.flatnonzero(np.isfinite(truth + before + after))[6:-6]
@@ -193,7 +196,9 @@ def test_the_head_s_lids_go_where_the_photo_s_are(yaw):
 def test_lids_that_lie_low_enough_stay():
     """The photo's eyes may be narrower: what closes them are expressions."""
     eye = camera()
-    for edge in edges(0.0, eye).values():
+    found = edges(0.0, eye)
+    assert set(found) == set(EYES)
+    for edge in found.values():
         assert np.linalg.norm(lowering_shift(MODEL, wide(2.0), eye, edge), axis=1).max() < 0.3
 
 
