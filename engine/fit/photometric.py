@@ -20,6 +20,8 @@ INDEPENDENT_OBSERVATIONS = 300.0
 DISPLAY_SLOPE = 0.455
 DISPLAY_POWER = -0.583
 DARK = 0.015
+# Standard deviations beyond which an observation is distrusted.
+ROBUST_SCALE = 2.0
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,20 @@ def independent_share(weight: Tensor) -> float:
     return min(1.0, INDEPENDENT_OBSERVATIONS / max(1.0, float(weight.sum())))
 
 
-def robust_weight(residual: Tensor, scale: float = 2.0) -> Tensor:
+def robust_weight(residual: Tensor, scale: float = ROBUST_SCALE) -> Tensor:
     """Geman-McClure weights of standardised residuals (N, 3): one per sample, 1 for small, falling beyond ``scale``
     deviations.
     """
     square = (residual**2).mean(1, keepdim=True)
     return 1.0 / (1.0 + square / scale**2) ** 2
+
+
+def distrust(trust: Tensor, weight: Tensor, scale: float = ROBUST_SCALE) -> Tensor:
+    """() what it costs to trust samples (N,) of ``weight`` (N,) by ``trust`` (N,): with it, weighted squares of three channels each are
+    least at the `robust_weight`, and then are Geman and McClure's loss ("On the unification of line processes, outlier rejection,
+    and robust statistics", Black and Rangarajan 1996).
+    """
+    return 3.0 * scale**2 * ((trust.sqrt() - weight.sqrt()) ** 2).sum()
 
 
 def sample_image(image: Tensor, pixel: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ from .lighting import (
     negative_log_exposure,
     solve_light,
 )
-from .photometric import independent_share, observation_precision, robust_weight
+from .photometric import distrust, independent_share, observation_precision, robust_weight
 from .shading import Transfer
 from .watch import Watch, nobody
 from .whites import WhiteEvidence
@@ -53,12 +53,15 @@ VOLUME_SHARE = 0.5
 TONE_LIMIT = 2.5
 # Deviations from which a region's coefficient costs in proportion, no longer in square.
 REGION_KNEE = 1.0
-# Levenberg and Marquardt's damping, relative to the curvature; and the longest step of any unknown, in deviations.
+# Levenberg and Marquardt's damping, relative to the curvature; what raises it when a step fails, and lowers it at most when one does
+# all that was expected of it; and the longest step of any unknown, in deviations.
 FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-2, 1e-6, 1e4
+MORE_DAMPING, LESS_DAMPING = 10.0, 0.2
 LONGEST_STEP = 1.0
 CURVATURE_EVERY = 2
-# The search ends when a step lowers the loss, which is minus a log posterior, by less.
-ENOUGH = 1.0
+# A search ends when a step lowers the loss, which is minus a log posterior, by less: in a geometry that will still move, and in
+# the last one. Where tone and light trade off, many small steps lead far.
+ENOUGH, ENOUGH_AT_LAST = 1.0, 0.1
 # Deviations that a region may have in `Reflectance.moderate`.
 MODERATE = 0.4
 
@@ -179,10 +182,14 @@ class ReflectanceProblem:
         self.typical = self.transfer.lit(self.prior.middle)
 
     def loss(self, reflectance: Reflectance, light: Tensor, trust: Tensor) -> Tensor:
-        """() minus the log of the photo's likelihood and the light's prior, the light integrated out, up to a constant."""
+        """() minus the log of the photo's likelihood and the light's prior, the light integrated out, up to a constant.
+
+        With what the ``trust`` itself costs, so that the losses of different trusts can be compared: at the best trust the sum is
+        the robust loss (Black and Rangarajan 1996).
+        """
         fields = self._fields(reflectance)
         square = (self.precision * self._residual(fields, light) ** 2).sum(1)
-        evidence = 0.5 * self.share * (trust * square).sum()
+        evidence = 0.5 * self.share * ((trust * square).sum() + distrust(trust, self.weight))
         level, albedo = self._level(fields, trust)
         prior = self.prior.at(level)
         design, weight = self.transfer.design(*fields), self.share * trust[:, None] * self.precision
@@ -280,6 +287,7 @@ def solve_reflectance(
     tick: Callable[[float], None],
     albedo_weight: float = 1.0,
     watch: Watch[tuple[Reflectance, list[Tensor]]] = nobody,
+    enough: float = ENOUGH,
 ) -> tuple[Reflectance, list[Explained]]:
     """The one reflectance that explains all ``photos`` best, each in its own light.
 
@@ -292,21 +300,23 @@ def solve_reflectance(
         tick: called with the loss at every step.
         albedo_weight: scales the reflectance prior.
         watch: offered the reflectance and the lights after each step.
+        enough: the search ends with the first step that lowers the loss by less.
     """
     search = _Search(photos, start, [photo.weight for photo in photos], albedo_weight)
     place, damping = start.packed(), FIRST_DAMPING
+    before = search.loss(place)
     for step in range(steps):
-        before = search.loss(place)
         # The curvature changes little and takes most of the time.
         if step % CURVATURE_EVERY == 0:
             curvature = search.curvature(place)
-        moved, after, damping = search.step(place, before, curvature, damping)
-        tick(after)
-        place = moved
+        place, damping = search.step(place, before, curvature, damping)
         search = search.reweighted(place)
+        after = search.loss(place)
+        tick(after)
         watch(partial(search.found, place))
-        if before - after < ENOUGH:
+        if before - after < enough:
             break
+        before = after
     return start.unpacked(place), search.explained(place)
 
 
@@ -336,19 +346,25 @@ class _Search:
                 reflectance_loss(self.photos, self.start.unpacked(place), lights, self.trusts, self.albedo_weight)
             )
 
-    def step(self, place: Tensor, before: float, curvature: Tensor, damping: float) -> tuple[Tensor, float, float]:
-        """The first step that lowers the loss, with ever more damping, with its loss and its damping for the next; none
-        where none does.
+    def step(self, place: Tensor, before: float, curvature: Tensor, damping: float) -> tuple[Tensor, float]:
+        """Where the first step that lowers the loss leads to, with ever more damping, and the damping for the next; none where none
+        does.
+
+        The next damping follows what the step did of what the curvature promised (Nielsen 1999, "Damping parameter in Marquardt's
+        method"): the curvature leaves out what moves with the light, and an undamped search swings between two places.
         """
-        gradient = self._gradient(place)
+        gradient, diagonal = self._gradient(place), torch.diag(curvature.diagonal())
         while damping < MOST_DAMPING:
-            move = torch.linalg.solve(curvature + damping * torch.diag(curvature.diagonal()), gradient)
-            moved = place - (move * (LONGEST_STEP / move.abs().max()).clamp(max=1.0)).float()
+            move = torch.linalg.solve(curvature + damping * diagonal, gradient)
+            move = move * (LONGEST_STEP / move.abs().max()).clamp(max=1.0)
+            moved = place - move.float()
             after = self.loss(moved)
             if after <= before:
-                return moved, after, max(damping / 10.0, LEAST_DAMPING)
-            damping *= 10.0
-        return place, before, FIRST_DAMPING
+                promised = float(gradient @ move - 0.5 * move @ curvature @ move)
+                kept = (before - after) / max(promised, 1e-9)
+                return moved, max(damping * max(LESS_DAMPING, 1.0 - (2.0 * kept - 1.0) ** 3), LEAST_DAMPING)
+            damping *= MORE_DAMPING
+        return place, FIRST_DAMPING
 
     def _gradient(self, place: Tensor) -> Tensor:
         """(n,) float64 slopes of the loss."""

@@ -27,7 +27,14 @@ from .head import DifferentiableCamera, DifferentiableHead
 from .lighting import LightPrior
 from .photometric import Samples, View, sample_image
 from .refine import Posed, Shape, ShapeProblem, face_height, openness, solve_shape
-from .reflectance import Explained, Reflectance, ReflectanceProblem, solve_reflectance
+from .reflectance import (
+    ENOUGH,
+    ENOUGH_AT_LAST,
+    Explained,
+    Reflectance,
+    ReflectanceProblem,
+    solve_reflectance,
+)
 from .repeatable import make_repeatable
 from .shading import Transfer
 from .silhouette import Silhouette, find_silhouette
@@ -38,8 +45,8 @@ from .whites import White, WhiteEvidence
 
 SCALES = (0.25, 0.5, 1.0)
 SAMPLE_COUNT = 4000
-# Steps that each search for the reflectance may take, as a share of the setting.
-REFLECTANCE_SHARE = 0.0375
+# Steps that each search for the reflectance may take, and the last one, as shares of the setting.
+REFLECTANCE_SHARE, LAST_SHARE = 0.0375, 0.15
 # A point counts as part of the face where the model's soft mask says so, and less where it is seen from the side.
 LEAST_FACE = 0.3
 LEAST_COSINE = 0.15
@@ -283,7 +290,7 @@ class _Stage2:
             explained = self._find_reflectance(traced)
             self._show(index, traced, explained)
             self._find_shape(scale, traced, explained)
-        explained = self._find_reflectance(self._trace(1.0, len(SCALES)))
+        explained = self._find_reflectance(self._trace(1.0, len(SCALES)), last=True)
         return [
             Stage2Result(
                 identity=self.identity.numpy(),
@@ -305,14 +312,15 @@ class _Stage2:
         check = self.reporter.check
         return [photo.trace(self.scene, self.head, self.identity, scale, step, check) for photo in self.photos]
 
-    def _find_reflectance(self, traced: list[_Traced]) -> list[Explained]:
+    def _find_reflectance(self, traced: list[_Traced], last: bool = False) -> list[Explained]:
         if self.round == 0:
             means = [(t.samples.colour * t.samples.weight[:, None]).sum(0) / t.samples.weight.sum() for t in traced]
             self.reflectance = self.reflectance.guessed(torch.stack(means).mean(0))
         problems = [photo.reflectance_problem(self.head, t) for photo, t in zip(self.photos, traced, strict=True)]
-        steps = max(1, round(REFLECTANCE_SHARE * self.settings.stage2_iterations))
+        share, enough = (LAST_SHARE, ENOUGH_AT_LAST) if last else (REFLECTANCE_SHARE, ENOUGH)
+        steps = max(1, round(share * self.settings.stage2_iterations))
         self.reflectance, explained = solve_reflectance(
-            problems, self.reflectance, steps, self._note, self.settings.albedo_weight, self._watch_reflectance
+            problems, self.reflectance, steps, self._note, self.settings.albedo_weight, self._watch_reflectance, enough
         )
         self._tell()
         return explained

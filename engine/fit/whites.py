@@ -23,11 +23,16 @@ Floats = NDArray[np.float64]
 
 # The white lies between these distances from the iris's centre, in its radii.
 NEAREST, FARTHEST = 1.25, 3.0
-# Of each eye's white these quantiles of luminance count: below lie lashes, the lid's shadow, and skin where the lids lie a
-# little otherwise than the detector has them; above, the catchlight.
-DIMMEST, BRIGHTEST = 0.7, 0.95
+# Of each eye's white these quantiles of luminance count: below lie lashes and the lid's shadow; above, the catchlight.
+DIMMEST, BRIGHTEST = 0.5, 0.95
 # And no pixel below this share of the brightest counts: of narrow eyes, most of what the detector calls eye may be lid.
 LEAST_SHARE = 0.6
+# A white is less red, against blue, than the skin around the eye by at least this much of the logarithm, and by this share of what
+# the bluest tenth is: of half-closed eyes, or where the detector has them beside the person's, the rest is lid. The palest skin is 0.33
+# redder than a white.
+LEAST_APART, SHARE_APART, BLUEST = 0.15, 0.5, 0.1
+# Added to red and blue, so that black has no colour; and the most colour that a grey photo has anywhere.
+DARK, GREY = 0.01, 0.02
 # Linear values from which a photo is blown out.
 CLIPPED = 0.95
 FEWEST_PIXELS = 8
@@ -100,28 +105,63 @@ def find_whites(image: FloatImage, eyes: FloatImage, points: FloatImage, scheme:
         points: (N, 2 or more) the face's points in its pixels.
         scheme: what the points are.
     """
-    inside = cv2.erode((eyes > 0.9).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    rows, columns = np.nonzero(inside)
-    places, colours = np.stack([columns, rows], 1) + 0.5, image[rows, columns].astype(np.float64)
-    found = [_white(places, colours, points[:, :2], iris) for iris in scheme.irises]
+    wide = (eyes > 0.9).astype(np.uint8)
+    inside, around = (_pixels(image, mask) for mask in (cv2.erode(wide, np.ones((3, 3), np.uint8)) > 0, eyes == 0.0))
+    seen = [_Seen.of(inside, around, points[:, :2], iris) for iris in scheme.irises]
+    # What is white in one eye shows that the other's lids are not.
+    apart = max(eye.apart for eye in seen)
+    found = [eye.white(apart) for eye in seen]
     return [white for white in found if white is not None]
 
 
-def _white(places: Floats, colours: Floats, points: FloatImage, iris: Iris) -> White | None:
-    """One eye's white among the pixels at ``places`` (N, 2) with their ``colours`` (N, 3)."""
-    centre = points[iris.centre]
-    radius = np.linalg.norm(points[list(iris.edge)] - centre, axis=1).mean()
-    away = np.linalg.norm(places - centre, axis=1) / radius
-    near = (away > NEAREST) & (away < FARTHEST) & (colours.max(1) < CLIPPED)
-    if near.sum() < FEWEST_PIXELS:
-        return None
-    brightness = colours.mean(1)
-    low, high = np.quantile(brightness[near], (DIMMEST, BRIGHTEST))
-    low = max(low, LEAST_SHARE * high)
-    kept = near & (brightness >= low) & (brightness <= high)
-    if kept.sum() < FEWEST_PIXELS:
-        return None
-    colour = colours[kept].mean(0)
-    if colour.mean() < DARKEST:
-        return None
-    return White(places[kept].astype(np.float32), np.maximum(colour, LEAST_CHANNEL * colour.mean()))
+def _pixels(image: FloatImage, mask: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Places (N, 2) and colours (N, 3) of the pixels in ``mask`` (H, W)."""
+    rows, columns = np.nonzero(mask)
+    return np.stack([columns, rows], 1) + 0.5, image[rows, columns].astype(np.float64)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Where the white of one eye may be: ``places`` (N, 2) beside the iris, their ``colours`` (N, 3), and how much less red each is
+    than the skin around the eye, ``paler`` (N,); None in a grey photo.
+    """
+
+    places: Floats
+    colours: Floats
+    paler: Floats | None
+
+    @classmethod
+    def of(cls, inside: tuple[Floats, Floats], around: tuple[Floats, Floats], points: FloatImage, iris: Iris) -> _Seen:
+        """From places and colours ``inside`` what the detector calls eyes, and ``around`` them."""
+        centre = points[iris.centre]
+        radius = np.linalg.norm(points[list(iris.edge)] - centre, axis=1).mean()
+        away, beyond = (np.linalg.norm(places - centre, axis=1) / radius for places, _ in (inside, around))
+        near = (away > NEAREST) & (away < FARTHEST)
+        places, colours, skin = inside[0][near], inside[1][near], around[1][beyond < FARTHEST]
+        redness, of_skin = (np.log((part[:, 0] + DARK) / (part[:, 2] + DARK)) for part in (colours, skin))
+        grey = not len(skin) or np.abs(np.concatenate([redness, of_skin])).max() < GREY
+        return cls(places, colours, None if grey else np.median(of_skin) - redness)
+
+    @property
+    def apart(self) -> float:
+        """How much less red than skin what is surely white is; 0 where that is not known."""
+        if self.paler is None or not len(self.paler):
+            return 0.0
+        return float(np.quantile(self.paler, 1.0 - BLUEST))
+
+    def white(self, apart: float) -> White | None:
+        """The white, where enough is seen of it that is ``apart`` from skin."""
+        kept = self.colours.max(1) < CLIPPED
+        if self.paler is not None:
+            kept &= self.paler > max(LEAST_APART, SHARE_APART * apart)
+        if kept.sum() < FEWEST_PIXELS:
+            return None
+        brightness = self.colours.mean(1)
+        low, high = np.quantile(brightness[kept], (DIMMEST, BRIGHTEST))
+        kept &= (brightness >= max(low, LEAST_SHARE * high)) & (brightness <= high)
+        if kept.sum() < FEWEST_PIXELS:
+            return None
+        colour = self.colours[kept].mean(0)
+        if colour.mean() < DARKEST:
+            return None
+        return White(self.places[kept].astype(np.float32), np.maximum(colour, LEAST_CHANNEL * colour.mean()))

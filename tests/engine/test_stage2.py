@@ -14,11 +14,12 @@ import heads  # noqa: E402
 from nextgenface.engine.errors import Cancelled  # noqa: E402
 from nextgenface.engine.fit.head import DifferentiableCamera, DifferentiableHead  # noqa: E402
 from nextgenface.engine.fit.lighting import LightPrior  # noqa: E402
-from nextgenface.engine.fit.photometric import Samples  # noqa: E402
+from nextgenface.engine.fit.photometric import ROBUST_SCALE, Samples, distrust, robust_weight  # noqa: E402
 from nextgenface.engine.fit.refine import Posed, Shape, ShapeProblem, face_height, openness, shape_loss  # noqa: E402
 from nextgenface.engine.fit.reflectance import (  # noqa: E402
     Reflectance,
     ReflectanceProblem,
+    _Search,
     reflectance_loss,
     solve_reflectance,
 )
@@ -363,6 +364,77 @@ def test_the_skins_search_ends_at_one_place_wherever_it_begins(known, reflectanc
     assert float(other.colour[0]) == pytest.approx(float(best.colour[0]), abs=0.15)
     assert losses[-1] == pytest.approx(least[-1], abs=1.5)
     assert torch.isfinite(explained.light).all()
+
+
+@pytest.mark.parametrize("tone", [-2.5, 2.5])
+def test_the_losses_of_a_search_only_fall_and_it_goes_on_while_they_do(known, reflectance_problem, tone):
+    """Whatever the points' trusts become: what these cost is counted in."""
+    skin = known.truth.reflectance
+    start = replace(skin, colour=torch.cat([torch.tensor([tone]), torch.zeros(len(skin.colour) - 1)]))
+    # Something lies over a third of the points.
+    colour = reflectance_problem.colour.clone()
+    colour[::3] *= 0.4
+    problem = replace(reflectance_problem, colour=colour)
+    ends = {}
+    for enough in (5.0, 0.01):
+        losses: list[float] = []
+        solve_reflectance([problem], start, 40, losses.append, enough=enough)
+        falls = -np.diff(losses)
+        # The light's volume hangs on the trusts as well.
+        assert falls.min() > -0.05
+        assert (falls[:-1] >= enough).all() and falls[-1] < enough
+        ends[enough] = losses[-1]
+    assert ends[0.01] < ends[5.0]
+
+
+@pytest.mark.parametrize(("share", "calmer"), [(1.0, False), (1.9, True)])
+def test_a_search_that_swings_is_damped(share, calmer):
+    """The loss bends ``share`` times as much as its curvature says; undamped steps would go on to the other side and back."""
+
+    class Bent:
+        def loss(self, place):
+            return float(0.5 * share * (place**2).sum())
+
+        def _gradient(self, place):
+            return share * place.double()
+
+    place, damping = torch.tensor([0.5]), 1e-3
+    moved, following = _Search.step(Bent(), place, Bent().loss(place), torch.eye(1, dtype=torch.float64), damping)
+    assert Bent().loss(moved) < Bent().loss(place)
+    assert (following > damping) == calmer
+
+
+def test_the_loss_is_least_at_the_trust_that_a_step_ends_with(known, reflectance_problem):
+    """So the losses of two steps, whose trusts differ, can be compared."""
+    skin = known.truth.reflectance
+    colour = reflectance_problem.colour.clone()
+    colour[::3] *= 0.4
+    problem = replace(reflectance_problem, colour=colour)
+    light = problem.best_light(skin, problem.weight)
+    trust = problem.reweighted(skin, light)
+    doubted = trust < 0.5 * problem.weight
+    assert doubted.sum() > 100
+    slopes = []
+    for share in (0.5, 1.0, 1.5):
+        tried = (share * trust).requires_grad_(True)
+        (slope,) = torch.autograd.grad(problem.loss(skin, light, tried), tried)
+        slopes.append(float(slope[doubted].mean()))
+    # What is left at the least is the light's volume.
+    assert slopes[0] < 0.0 < slopes[2] and abs(slopes[1]) < 0.2 * slopes[2]
+
+
+def test_trust_and_what_it_costs_are_geman_and_mcclures_loss():
+    residual, weight = torch.randn(50, 3, generator=torch.Generator().manual_seed(0)) * 3.0, torch.rand(50)
+    square = (residual**2).mean(1)
+
+    def loss(trust):
+        return float((trust * 3.0 * square).sum() + distrust(trust, weight))
+
+    best = weight * robust_weight(residual)[:, 0]
+    assert loss(best) == pytest.approx(
+        float((weight * 3.0 * square / (1.0 + square / ROBUST_SCALE**2)).sum()), rel=1e-5
+    )
+    assert loss(best) < min(loss(0.9 * best), loss(1.1 * best), loss(weight))
 
 
 def test_the_curvature_foretells_the_loss(known, reflectance_problem):

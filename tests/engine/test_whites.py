@@ -66,14 +66,55 @@ def test_eyes_that_were_blacked_out_tell_nothing():
     assert find_whites(image, eyes, points) == []
 
 
-def test_a_photo_without_a_channel_is_no_proof_of_a_light_without_it():
-    """All red: the evidence stays finite."""
+def test_a_photo_of_one_channel_tells_nothing():
+    """All red: what is white and what is skin then look alike."""
     image, eyes, points = face(np.ones(3))
     image[..., 1:] = 0.0
+    assert find_whites(image, eyes, points) == []
+
+
+def test_a_photo_with_next_to_no_blue_is_no_proof_of_a_light_without_it():
+    image, eyes, points = face(np.ones(3))
+    image[..., 2] *= 0.04
     found = find_whites(image, eyes, points)
-    assert len(found) == 2 and all(white.colour.min() > 0.01 for white in found)
+    assert len(found) == 2 and all(
+        white.colour[2] > 1.2 * image[int(x[1]), int(x[0]), 2] for white in found for x in white.pixels
+    )
     told = WhiteEvidence.of([torch.ones(9)] * 2, [white.colour for white in found])
     assert torch.isfinite(told.precision).all() and torch.isfinite(told.told).all()
+
+
+def test_a_grey_photo_tells_as_much_of_the_level():
+    image, eyes, points = face(np.ones(3))
+    image[:] = image.mean(2, keepdims=True)
+    found = find_whites(image, eyes, points)
+    assert len(found) == 2
+    for white in found:
+        np.testing.assert_allclose(white.colour, part_albedo("eye_left").mean(), rtol=0.02)
+
+
+def test_lids_that_shine_are_no_whites():
+    """Half of what the detector calls eye is skin, brighter than the white, and some of it as pale as gloss makes it."""
+    image, eyes, points = face(np.full(3, 0.5))
+    rows = np.mgrid[:SIZE, :SIZE][0] + 0.5
+    lid = (eyes > 0.0) & (rows > 80.0) & (image[:, :, 0] > 0.1)
+    image[lid] = np.array([0.4, 0.2, 0.12]) * 1.6
+    image[lid & (rows > 90.0)] += 0.06
+    found = find_whites(image, eyes, points)
+    assert len(found) == 2
+    for white in found:
+        np.testing.assert_allclose(white.colour, 0.5 * part_albedo("eye_left"), rtol=0.02)
+        assert (white.pixels[:, 1] <= 80.0).all()
+
+
+def test_an_eye_that_shows_lids_alone_tells_nothing():
+    image, eyes, points = face(np.ones(3))
+    half = np.mgrid[:SIZE, :SIZE][1] < SIZE / 2
+    shut = (eyes > 0.0) & half
+    image[shut] = np.array([0.4, 0.2, 0.12]) * 1.3 + 0.05
+    (white,) = find_whites(image, eyes, points)
+    assert (white.pixels[:, 0] > SIZE / 2).all()
+    np.testing.assert_allclose(white.colour, part_albedo("eye_left"), rtol=0.02)
 
 
 def test_narrow_eyes_are_told_from_the_lids_beside_them():
