@@ -42,16 +42,13 @@ SPECULAR_RANGE = (0.02, 0.98)
 ROUGHNESS_RANGE = (0.25, 0.8)
 # The photo's evidence on gloss is overrated: what transfer and bands leave out looks like it.
 GLOSS_WEIGHT = 10.0
-# So many observations of a face are independent in what they tell of its skin: what the light's bands, the skin's own pattern and
-# the shape leave out errs alike over larger patches than what is left of the shape's slopes.
-INDEPENDENT_OBSERVATIONS = 120.0
 # Deviation of the logarithm of red and blue.
 CAST_SPREAD = 0.1
 # No photo is so dark that its light could be taken for none.
 LEAST_LEVEL = 1e-3
 # How far the light is integrated out. All of it would be right if noise and prior were; on renders of known skin it draws dark
 # skin to the middle as much as none of it draws all skin to the dark.
-VOLUME_SHARE = 0.4
+VOLUME_SHARE = 0.5
 # Deviations at which the tone is near the end of its range, and is held back.
 TONE_LIMIT = 2.5
 # Deviations from which a region's coefficient costs in proportion, no longer in square.
@@ -181,7 +178,7 @@ class ReflectanceProblem:
     def __post_init__(self) -> None:
         self.near: tuple[SkinModel, SpecularPrior] | None = None
         self.precision = observation_precision(self.colour)
-        self.share = independent_share(self.weight, INDEPENDENT_OBSERVATIONS)
+        self.share = independent_share(self.weight)
         self.typical = self.transfer.lit(self.prior.middle)
 
     def loss(self, reflectance: Reflectance, light: Tensor, trust: Tensor) -> Tensor:
