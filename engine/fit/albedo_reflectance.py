@@ -121,10 +121,11 @@ class AlbedoReflectance(Reflectance):
 
     def negative_log_prior(self) -> Tensor:
         """() minus the log density of the coefficients, up to a constant."""
-        return 0.5 * ((self.colour**2).sum() + GLOSS_WEIGHT * (self.gloss**2).sum() + (self.cast**2).sum())
+        gloss = (self.gloss.new_tensor(GLOSS_WEIGHT) * self.gloss**2).sum()
+        return 0.5 * ((self.colour**2).sum() + gloss + (self.cast**2).sum())
 
     def prior_curvature(self) -> Tensor:
         """(n,) second derivatives of `negative_log_prior`."""
         return torch.cat(
-            [torch.ones_like(self.colour), torch.full_like(self.gloss, GLOSS_WEIGHT), torch.ones_like(self.cast)]
+            [torch.ones_like(self.colour), self.gloss.new_tensor(GLOSS_WEIGHT), torch.ones_like(self.cast)]
         )

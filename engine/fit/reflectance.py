@@ -40,8 +40,9 @@ from .whites import WhiteEvidence
 
 SPECULAR_RANGE = (0.02, 0.98)
 ROUGHNESS_RANGE = (0.25, 0.8)
-# The photo's evidence on gloss is overrated: what transfer and bands leave out looks like it.
-GLOSS_WEIGHT = 10.0
+# The photo's evidence on gloss is overrated: what transfer and bands leave out looks like it, and more like a higher level than
+# like another roughness.
+GLOSS_WEIGHT = (10.0, 3.0)
 # Deviation of the logarithm of red and blue.
 CAST_SPREAD = 0.1
 # No photo is so dark that its light could be taken for none.
@@ -140,7 +141,7 @@ class Reflectance:
 
     def negative_log_prior(self) -> Tensor:
         """() minus the log density of the coefficients, up to a constant."""
-        gloss, cast = 0.5 * GLOSS_WEIGHT * (self.gloss**2).sum(), 0.5 * (self.cast**2).sum()
+        gloss, cast = 0.5 * (self.gloss.new_tensor(GLOSS_WEIGHT) * self.gloss**2).sum(), 0.5 * (self.cast**2).sum()
         # Huber's loss: a shadow that the light cannot explain may darken one region without moving the whole tone.
         regions = torch.nn.functional.huber_loss(
             self.colour[3:], torch.zeros_like(self.colour[3:]), reduction="sum", delta=REGION_KNEE
@@ -153,7 +154,7 @@ class Reflectance:
         """(n,) second derivatives of `negative_log_prior`, as reweighted squares where it is Huber's loss."""
         regions = REGION_KNEE / self.colour[3:].abs().clamp(min=REGION_KNEE)
         tone = self.colour.new_tensor([TONE_LIMIT**-2, 1.0, 1.0])
-        return torch.cat([tone, regions, torch.full_like(self.gloss, GLOSS_WEIGHT), torch.ones_like(self.cast)])
+        return torch.cat([tone, regions, self.gloss.new_tensor(GLOSS_WEIGHT), torch.ones_like(self.cast)])
 
 
 @dataclass
