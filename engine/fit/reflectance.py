@@ -40,8 +40,8 @@ from .whites import WhiteEvidence
 
 SPECULAR_RANGE = (0.02, 0.98)
 ROUGHNESS_RANGE = (0.25, 0.8)
-# The photo's evidence on gloss is overrated: what transfer and bands leave out looks like it, and more like a higher level than
-# like another roughness.
+# The photo's evidence on gloss, level and roughness, is overrated: what transfer and light leave out looks like it. Portraits with known
+# skin told how much freer roughness may be (docs/benchmark.md).
 GLOSS_WEIGHT = (10.0, 3.0)
 # Deviation of the logarithm of red and blue.
 CAST_SPREAD = 0.1
