@@ -1,7 +1,7 @@
-"""Lips that the photo shows closed: where they meet, and a head whose lips meet there.
+"""A head whose lips are closed and meet where a photo's do.
 
-A detector tells the inner edges of full lips apart where they touch, and a face model's modes leave them ajar: the render would
-show teeth that the photo does not. Closed lips show a dark line no higher than a shadow, and skin on both sides of it.
+A face model's modes leave closed lips ajar, so that the render would show teeth that the photo does not, and lay the line
+between them a millimetre or two beside the photo's, so that the maps would have one lip's colour on the other.
 """
 
 from __future__ import annotations
@@ -14,90 +14,27 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from ..faces.model import PART_NAMES, FaceModel
-from ..landmarks.schemes import Scheme
 from ..render.geometry import TracedScene
 from ..render.transfer import primary_hits
 from ..scene.camera import Camera
-from .slit import COLUMNS, Slit
+from .seam import Seam
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-# The part of the mouth's width that is looked at: towards the corners there is always a shadow.
-INNER = (0.2, 0.8)
-# Lengths as shares of the face's height, about 185 mm: how far over the detected edges the lips are looked at; the highest line
-# that a shadow makes between closed ones; the widest gap that a detector sees between them; over how much the line may be
-# off what it says.
-REACH, LINE, AJAR, STRAY = 0.018, 0.0095, 0.019, 0.004
-# What is darker than this share of the lips' luminance beside it lies between them; so do teeth, which have less red by so much
-# in the logarithm of R/G and so much of the luminance. Of the columns so many must show no more than a line.
-DARK, LESS_RED, LEAST_BRIGHT, SHARE_CLOSED = 0.25, 0.12, 0.6, 0.9
-# Samples in a pixel; how many columns the line is smoothed over.
-PER_PIXEL, SMOOTHING = 4, 1.5
 # The lower lip is what the jaw moves; all of it follows by this share of the most that moves.
 JAW, FULLY_MOVED = "jawOpen", 0.6
-# mm: around its rim a lip follows within this deviation; how far around the line the model's opening is looked for, in which
-# steps; by how much closed lips overlap. How often the opening is looked for again.
+# mm: around its rim a lip follows within this deviation; how far around the line the model's lips are looked for, in which
+# steps; by how much closed lips overlap. How often they are looked for again.
 FOLLOWS_MM, AROUND_MM, STEP_MM, OVERLAP_MM, ROUNDS = 4.0, 8.0, 0.1, 0.1, 3
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
-
-
-@dataclass(frozen=True)
-class Seam:
-    """Where closed lips meet in a picture: ``pixels`` (N, 2) from corner to corner; ``down`` (2,) the unit direction across."""
-
-    pixels: Doubles
-    down: Doubles
-
-
-def find_seam(image: Floats, points: Floats, scheme: Scheme, height: float) -> Seam | None:
-    """The line between closed lips; None where the photo shows the mouth open.
-
-    Args:
-        image: (H, W, 3) linear Rec. 709. points: (L, 2 or more) the detected landmarks in its pixels.
-        height: of the face, pixels.
-    """
-    slit = Slit.of(points[:, :2].astype(np.float64), scheme.inner_lips)
-    if slit is None:
-        return None
-    gap, looked_at = slit.lower - slit.upper, slit.within(INNER)
-    if gap[looked_at].max() > AJAR * height:
-        return None
-    middle, opening = 0.5 * (slit.upper + slit.lower), np.zeros(COLUMNS)
-    for column in np.flatnonzero(looked_at):
-        reach = REACH * height + 0.5 * gap[column]
-        steps = np.arange(-reach, reach, 1.0 / PER_PIXEL)
-        between, relative = _between_lips(slit.shown(image, int(column), middle[column] + steps))
-        opening[column] = between.sum() / PER_PIXEL
-        line = np.clip(steps[relative.argmin()], -STRAY * height, STRAY * height)
-        # The less dark it is, the less it says.
-        middle[column] += line * max(0.0, 1.0 - float(relative.min()))
-    line_height = max(LINE * height, 2.0)
-    if (opening[looked_at] <= line_height).mean() < SHARE_CLOSED:
-        return None
-    smooth = cv2.GaussianBlur(middle[:, None], (1, 0), SMOOTHING, sigmaY=SMOOTHING, borderType=cv2.BORDER_REPLICATE)
-    return Seam(slit.pixels(smooth[:, 0]), slit.down)
-
-
-def _between_lips(shown: Floats) -> tuple[NDArray[np.bool_], Doubles]:
-    """In one column (N, 3) over both lips: (N,) True for what lies between them, and (N,) luminance relative to theirs."""
-    luminance = (shown @ _LUMINANCE).astype(np.float64) + 1e-4
-    redness = np.log(shown[:, 0] + 0.004) - np.log(shown[:, 1] + 0.004)
-    end = max(2, len(shown) // 4)
-
-    def usual(values: Doubles | Floats) -> Doubles:
-        return np.linspace(float(np.median(values[:end])), float(np.median(values[-end:])), len(values))
-
-    relative = luminance / usual(luminance)
-    pale = (redness < usual(redness) - LESS_RED) & (relative > LEAST_BRIGHT)
-    inner = np.zeros(len(shown), bool)
-    inner[end // 2 : len(shown) - end // 2] = True
-    return ((relative < DARK) | pale) & inner, np.where(inner, relative, np.inf)
+# The most that closed lips are moved in a round, mm; columns that must show where the model's meet; over how many columns that is
+# smoothed; and the sureness of a photo's line at which only half of the way is gone.
+MOST_MM, FEWEST, SMOOTHING, DOUBT = 4.0, 8, 2.0, 0.1
 
 
 def closing_shift(model: FaceModel, vertices: Floats, camera: Camera, seam: Seam) -> Floats:
-    """(V, 3) mm to add to a head so that its lips meet where the photo's do; zeros where they are closed, and for a model that
-    has no mouth behind them or no jaw.
+    """(V, 3) mm to add to a head so that its lips are closed and meet where the photo's do; zeros for a model that has no mouth
+    behind them or no jaw.
 
     Args:
         vertices: (V, 3) mm, with the expression.
@@ -108,11 +45,12 @@ def closing_shift(model: FaceModel, vertices: Floats, camera: Camera, seam: Seam
     if lower is None:
         return shift
     lips = np.unique(model.triangles[np.isin(model.face_part[model.triangle_face], [_SKIN, _MOUTH])])
-    for _ in range(ROUNDS):
-        moves = _Opening.of(model, vertices + shift, camera, seam).moves()
-        if moves is None:
-            break
-        shift[lips] += moves.at((vertices + shift)[lips], lower[lips])
+    for moves_of in (_Mouth.closed, _Mouth.laid):
+        for _ in range(ROUNDS):
+            moves = moves_of(_Mouth.of(model, vertices + shift, lower, camera, seam))
+            if moves is None:
+                break
+            shift[lips] += moves.at((vertices + shift)[lips], lower[lips])
     return shift
 
 
@@ -131,8 +69,8 @@ def _lower_lip(model: FaceModel) -> Floats | None:
 
 @dataclass(frozen=True)
 class _Moves:
-    """What brings the rims of both lips together, at the N columns: ``place`` (N,) mm along the mouth's axis ``along`` (3,),
-    ``upper`` and ``lower`` (N,) mm to go ``down`` (3,), and the ``rims`` (2, N, 3) themselves.
+    """What moves the rims of both lips, at the N columns: ``place`` (N,) mm along the mouth's axis ``along`` (3,), ``upper`` and
+    ``lower`` (N,) mm to go ``down`` (3,), and the ``rims`` (2, N, 3) themselves.
     """
 
     along: Doubles
@@ -145,16 +83,17 @@ class _Moves:
     def at(self, points: Floats, lowerness: Floats) -> Floats:
         """(P, 3) mm for ``points`` (P, 3) that go with the lower lip by ``lowerness`` (P,)."""
         where = points @ self.along
-        upper, lower = (np.interp(where, self.place, values, 0.0, 0.0) for values in (self.upper, self.lower))
+        upper, lower = (np.interp(where, self.place, values) for values in (self.upper, self.lower))
         near = [np.exp(-0.5 * (cdist(points, rim).min(1) / FOLLOWS_MM) ** 2) for rim in self.rims]
         amount = (1.0 - lowerness) * upper * near[0] + lowerness * lower * near[1]
         return np.asarray(amount[:, None] * self.down, np.float32)
 
 
 @dataclass(frozen=True)
-class _Opening:
+class _Mouth:
     """What the model shows in columns across the seam, ``steps`` (S,) mm downwards from it: ``inside`` (N, S) is True where
-    that is the mouth's inside, ``places`` (N, S, 3) mm are on its surface (nan where there is none).
+    that is the mouth's inside, ``places`` (N, S, 3) mm are on its surface, which goes with the jaw by ``lowerness`` (N, S); both
+    are nan where there is none.
     """
 
     seam: Seam
@@ -162,9 +101,10 @@ class _Opening:
     steps: Doubles
     inside: NDArray[np.bool_]
     places: Doubles
+    lowerness: Doubles
 
     @classmethod
-    def of(cls, model: FaceModel, vertices: Floats, camera: Camera, seam: Seam) -> _Opening:
+    def of(cls, model: FaceModel, vertices: Floats, lower: Floats, camera: Camera, seam: Seam) -> _Mouth:
         steps = np.arange(-AROUND_MM, AROUND_MM, STEP_MM)
         pixel_mm = float(np.linalg.norm(camera.centre)) / camera.focal_px
         pixels = seam.pixels[:, None] + (steps / pixel_mm)[:, None] * seam.down
@@ -172,13 +112,13 @@ class _Opening:
             TracedScene(vertices, model.triangles), camera, pixels.reshape(-1, 2).astype(np.float32)
         )
         part = model.face_part[model.triangle_face[triangle]]
-        inside = (triangle >= 0) & np.isin(part, _INSIDE)
-        corners = vertices[model.triangles[triangle]].astype(np.float64)
-        places = np.where((triangle >= 0)[:, None], (corners * barycentric[:, :, None]).sum(1), np.nan)
-        shape = pixels.shape[:2]
-        return cls(seam, camera, steps, inside.reshape(shape), places.reshape(*shape, 3))
+        hit = triangle >= 0
+        values = np.concatenate([vertices, lower[:, None]], 1).astype(np.float64)[model.triangles[triangle]]
+        shown = np.where(hit[:, None], (values * barycentric[:, :, None]).sum(1), np.nan).reshape(*pixels.shape[:2], 4)
+        inside = (hit & np.isin(part, _INSIDE)).reshape(pixels.shape[:2])
+        return cls(seam, camera, steps, inside, shown[..., :3], shown[..., 3])
 
-    def moves(self) -> _Moves | None:
+    def closed(self) -> _Moves | None:
         """How to close it; None where it is closed."""
         found = [self._rims(column) for column in range(len(self.inside))]
         known = [each for each in found if each is not None]
@@ -186,21 +126,37 @@ class _Opening:
             return None
         rows = np.array([column for column, each in enumerate(found) if each is not None])
         tops, bottoms = np.array(known).T
-        rims = np.stack([self.places[rows, tops], self.places[rows, bottoms]])
         open_here = tops < bottoms
-        across = np.append(self.seam.down, 0.0) * [1.0, -1.0, 1.0]
-        span = self.seam.pixels[-1] - self.seam.pixels[0]
-        axis = np.append(span / np.linalg.norm(span), 0.0) * [1.0, -1.0, 1.0]
-        turn = self.camera.rotation.T
-        along = turn @ axis
-        place = rims.mean(0) @ along
-        order = np.argsort(place)
         top, bottom = self.steps[tops], self.steps[bottoms]
-        # Neither lip goes beyond the other: where the model's mouth lies higher or lower than the photo's, it stays so.
+        # Neither lip goes beyond the other.
         meeting = np.clip(0.0, top, bottom)
         upper = np.where(open_here, meeting - top + OVERLAP_MM, 0.0)
         lower = np.where(open_here, meeting - bottom - OVERLAP_MM, 0.0)
-        return _Moves(along, turn @ across, place[order], upper[order], lower[order], rims[:, order])
+        return self._moves(np.stack([self.places[rows, tops], self.places[rows, bottoms]]), upper, lower)
+
+    def laid(self) -> _Moves | None:
+        """How to move both lips of a closed mouth onto the seam; None where it does not show where they meet."""
+        meets = (self.lowerness[:, :-1] <= 0.5) & (self.lowerness[:, 1:] > 0.5)
+        columns = np.flatnonzero(meets.any(1))
+        if len(columns) < FEWEST:
+            return None
+        # Of several places the one that lies nearest to the seam.
+        off = np.where(meets[columns], np.abs(self.steps[:-1] + self.steps[1:]), np.inf).argmin(1)
+        way, sure = np.zeros((2, len(meets)))
+        way[columns] = np.clip(-0.5 * (self.steps[off] + self.steps[off + 1]), -MOST_MM, MOST_MM)
+        sure[columns] = self.seam.sure[columns]
+        told, weight = _smooth(sure * way), _smooth(sure)
+        moved = (told / (weight + DOUBT))[columns]
+        return self._moves(np.stack([self.places[columns, off]] * 2), moved, moved)
+
+    def _moves(self, rims: Doubles, upper: Doubles, lower: Doubles) -> _Moves:
+        """Of ``rims`` (2, N, 3) that go down by ``upper`` and ``lower`` (N,) mm."""
+        span = self.seam.pixels[-1] - self.seam.pixels[0]
+        across, axis = (np.append(way, 0.0) * [1.0, -1.0, 1.0] for way in (self.seam.down, span / np.linalg.norm(span)))
+        turn = self.camera.rotation.T
+        place = rims.mean(0) @ (turn @ axis)
+        order = np.argsort(place)
+        return _Moves(turn @ axis, turn @ across, place[order], upper[order], lower[order], rims[:, order])
 
     def _rims(self, column: int) -> tuple[int, int] | None:
         """Steps of the last skin above the opening and of the first below it; twice the seam's where it is closed, None where
@@ -217,3 +173,10 @@ class _Opening:
         if not len(above) or not len(below) or not seen[above[-1]] or not seen[below[0]]:
             return None
         return int(above[-1]), int(below[0])
+
+
+def _smooth(values: Doubles) -> Doubles:
+    """(N,) over neighbouring columns."""
+    return np.asarray(
+        cv2.GaussianBlur(values[:, None], (1, 0), SMOOTHING, sigmaY=SMOOTHING, borderType=cv2.BORDER_REPLICATE)[:, 0]
+    )

@@ -22,7 +22,7 @@ from ..settings import Settings
 from .eyes import SIDES, find_eyeball
 from .landmark_picture import photo_landmarks
 from .lids import find_lower_lids, lowering_shift
-from .lips import closing_shift, find_seam
+from .lips import closing_shift
 from .map_view import MapView
 from .maps import FinishedMaps
 from .outline import SeenOutline
@@ -30,7 +30,7 @@ from .photometric import View
 from .prepare import PreparedPhoto, mask_with, photo_camera, uncropped, uncropped_mean, window_of
 from .preview import StatisticalPreview, over
 from .refine import face_height
-from .silhouette import find_silhouette, skin_at_edges
+from .silhouette import find_silhouette, skin_aside
 from .stage1 import PhotoFit
 from .stage2 import Observation, Stage2Result
 from .teeth import SeenMouth, look_into_mouth, place_teeth
@@ -91,10 +91,8 @@ class PhotoRun:
         )
 
     def closing(self, second: Stage2Result) -> FloatImage | None:
-        """(V, 3) mm to add to the head so that its lips are closed as the photo shows them; None where it shows them open."""
-        detail, face = self.prepared.detail, self.prepared.face
-        points = detail.from_photo(face.points)
-        seam = find_seam(detail.linear, points, face.scheme, face_height(points, face.scheme.height_share))
+        """(V, 3) mm to add to the head so that its lips meet where the photo's do; None where it shows them open."""
+        seam = self.prepared.seam
         return None if seam is None else closing_shift(self.model, second.vertices, self._detail_camera(second), seam)
 
     def lowering(self, second: Stage2Result) -> dict[str, FloatImage]:
@@ -126,20 +124,20 @@ class PhotoRun:
         irises = prepared.detail.from_photo(prepared.face.points[prepared.face.scheme.iris_centres])[:, :2]
         balls = {side: find_eyeball(self.model, second.vertices, side, camera, irises) for side in SIDES}
         detail = View(prepared.detail.linear, prepared.detail_mask, camera, prepared.detail_person)
-        detail = replace(detail, weight=mask_with(prepared, self._beside_edges(second, detail)))
+        detail = replace(detail, weight=mask_with(prepared, self._skin_aside(second, detail)))
         eyes, brows = prepared.detail_eyes, prepared.detail_brows
         teeth = self._mouth().teeth
         return MapView(self.model, second, detail, eyes, balls, self.settings, self.reporter, brows, teeth)
 
-    def _beside_edges(self, second: Stage2Result, detail: View) -> NDArray[np.bool_]:
-        """(H, W) True where ``detail`` shows skin next to the silhouette; found at the fit's size, whatever the photo's."""
+    def _skin_aside(self, second: Stage2Result, detail: View) -> NDArray[np.bool_]:
+        """(H, W) True where ``detail`` shows the face's skin from aside; found at the fit's size, whatever the photo's."""
         height, width = detail.weight.shape
         share = min(1.0, self.settings.fit_size / max(height, width))
         view = detail if share == 1.0 else detail.scaled(share)
         normals = vertex_normals(second.vertices, self.model.triangles)
         seen = self.prepared.face
         face = face_height(self.prepared.detail.from_photo(seen.points), seen.scheme.height_share) * share
-        found = skin_at_edges(self.model, second.vertices, normals, view, face).astype(np.uint8)
+        found = skin_aside(self.model, second.vertices, normals, view, face).astype(np.uint8)
         return np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_NEAREST) > 0)
 
     def pixel_mm(self, second: Stage2Result) -> float:

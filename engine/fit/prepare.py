@@ -23,6 +23,8 @@ from ..reporter import Reporter
 from ..scene.camera import Camera
 from ..scene.colour import linear_to_srgb
 from ..settings import Settings
+from .refine import face_height
+from .seam import Seam, find_seam
 
 FloatImage = NDArray[np.float32]
 
@@ -37,9 +39,14 @@ NARROW_RIM_SHARE = 0.007
 
 @dataclass(frozen=True)
 class PreparedPhoto:
-    """A photo with its face found: ``crop`` for the fit, ``detail`` for the maps (the same window, maybe finer), and
-    their masks; ``detail_person`` is None where nothing can tell people from what is behind them. ``focal_length_mm`` is
-    what a person said of this photo, 0 if nothing.
+    """A photo with its face found.
+
+    Attributes:
+        crop: for the fit. detail: for the maps; the same window, maybe finer.
+        mask: of the skin in ``crop``. detail_mask: the same in ``detail``, with the lids' rims and lashes.
+        detail_person: None where nothing can tell people from what is behind them.
+        seam: where the lips meet in ``detail``; None where they are open.
+        focal_length_mm: what a person said of this photo, 0 if nothing.
     """
 
     photo: Photo
@@ -52,6 +59,7 @@ class PreparedPhoto:
     detail_brows: FloatImage
     detail_mouth: FloatImage
     detail_person: FloatImage | None
+    seam: Seam | None
     focal_length_mm: float = 0.0
 
     @property
@@ -76,21 +84,32 @@ def prepare_photo(path: Path, settings: Settings, reporter: Reporter, hints: Pho
     crop = crop_face(photo, face.points, settings.fit_size)
     detail = crop_face(photo, face.points, detail_size(crop, settings))
     person = person_mask(_srgb8(detail.linear))
-    mask, eyes = _masks(detail, face, person)
-    fit_mask, _ = (mask, eyes) if detail.width == crop.width else _masks(crop, face, _resized(person, crop))
     points = detail.from_photo(face.points)
-    brows, mouth = brow_mask(detail, points, face.scheme), mouth_mask(detail, points, face.scheme)
-    focal = said.focal_length_mm
-    return PreparedPhoto(photo, face, crop, detail, fit_mask, mask, eyes, brows, mouth, person, focal)
+    seam = find_seam(detail.linear, points, face.scheme, face_height(points, face.scheme.height_share))
+    return PreparedPhoto(
+        photo=photo,
+        face=face,
+        crop=crop,
+        detail=detail,
+        mask=_mask(crop, face, _resized(person, crop), seam is not None),
+        detail_mask=_mask(detail, face, person, seam is not None, rims=True),
+        detail_eyes=eye_mask(detail, points, face.scheme),
+        detail_brows=brow_mask(detail, points, face.scheme),
+        detail_mouth=mouth_mask(detail, points, face.scheme),
+        detail_person=person,
+        seam=seam,
+        focal_length_mm=said.focal_length_mm,
+    )
 
 
 def mask_with(prepared: PreparedPhoto, aside: NDArray[np.bool_]) -> FloatImage:
-    """The detail picture's mask, (H, W), widened to ``aside`` (H, W): True where a fitted face shows skin next to its
-    silhouette. There the face's border is known, so its rim is narrow.
+    """The detail picture's mask, (H, W), widened to ``aside`` (H, W): True where a fitted face shows its skin
+    from aside. There the face's border is known, so its rim is narrow.
     """
     if not aside.any():
         return prepared.detail_mask
-    wider, _ = _masks(prepared.detail, prepared.face, prepared.detail_person, aside)
+    closed = prepared.seam is not None
+    wider = _mask(prepared.detail, prepared.face, prepared.detail_person, closed, aside, rims=True)
     return np.asarray(np.where(aside, np.maximum(prepared.detail_mask, wider), prepared.detail_mask))
 
 
@@ -102,12 +121,16 @@ def detail_size(crop: FaceCrop, settings: Settings) -> int:
     return round(max(settings.fit_size, min(native, DETAIL_SHARE * settings.texture_size)))
 
 
-def _masks(
-    crop: FaceCrop, face: DetectedFace, person: FloatImage | None, aside: NDArray[np.bool_] | None = None
-) -> tuple[FloatImage, FloatImage]:
-    points = crop.from_photo(face.points)
-    skin = skin_mask(crop, points, person, aside, face.scheme)
-    return surely_skin(skin, RIM_SHARE if aside is None else NARROW_RIM_SHARE), eye_mask(crop, points, face.scheme)
+def _mask(
+    crop: FaceCrop,
+    face: DetectedFace,
+    person: FloatImage | None,
+    lips_closed: bool,
+    aside: NDArray[np.bool_] | None = None,
+    rims: bool = False,
+) -> FloatImage:
+    skin = skin_mask(crop, crop.from_photo(face.points), person, aside, face.scheme, lips_closed, rims)
+    return surely_skin(skin, RIM_SHARE if aside is None else NARROW_RIM_SHARE)
 
 
 def _resized(mask: FloatImage | None, crop: FaceCrop) -> FloatImage | None:

@@ -125,7 +125,7 @@ class Run:
         return [replace(found, vertices=found.vertices + shift, shift=shift) for found in second]
 
     def _with_closed_lips(self, second: list[Stage2Result]) -> list[Stage2Result]:
-        """The same with the person's lips closed, where the photos show them closed and the modes do not."""
+        """The same with the person's lips closed and where the photos show them, where these show them closed."""
         shifts = [photo.closing(found) for photo, found in zip(self.photos, second, strict=True)]
         closed = [shift for shift in shifts if shift is not None]
         if not closed:

@@ -116,10 +116,11 @@ def find_silhouette(
     )
 
 
-def skin_at_edges(
+def skin_aside(
     model: FaceModel, vertices: Floats, normals: Floats, view: View, face_height: float
 ) -> NDArray[np.bool_]:
-    """(H, W) True at pixels of ``view`` that show the face's skin from aside, next to edges of the photo at which it ends.
+    """(H, W) True at pixels of ``view`` that show the face's skin from aside: next to edges of the photo at which it ends, or
+    within the person, where jaw and cheeks go on to the neck and the ears.
 
     The forehead is left out, for its upper border is the hair's, but not its brows. ``face_height``: in pixels of the view.
     """
@@ -136,13 +137,22 @@ def skin_at_edges(
     facing = (normals * sight).sum(1) / np.linalg.norm(sight, axis=1)
     aside = (facing[corners] * barycentric).sum(1) < ASIDE_COSINE
     shown = (triangle >= 0) & skin & aside & (face > LEAST_FACE) & ((forehead < MOST_FOREHEAD) | (brows > LEAST_BROWS))
-    near = np.ones((camera.height, camera.width), np.uint8)
+    known = _within_person(view, face_height)
+    far = np.ones((camera.height, camera.width), np.uint8)
     for x, y in find_silhouette(model, scene, normals, view, face_height).target.numpy().astype(int).tolist():
-        near[y, x] = 0
-    if near.all():
-        return np.zeros(near.shape, bool)
-    distance = cv2.distanceTransform(near, cv2.DIST_L2, 5)
-    return np.asarray(shown.reshape(near.shape) & (distance < EDGE_REACH * face_height))
+        far[y, x] = 0
+    if not far.all():
+        known |= cv2.distanceTransform(far, cv2.DIST_L2, 5) < EDGE_REACH * face_height
+    return np.asarray(shown.reshape(far.shape) & known)
+
+
+def _within_person(view: View, face_height: float) -> NDArray[np.bool_]:
+    """(H, W) True where a person is seen, away from the border; nowhere where it is not known."""
+    if view.person is None:
+        return np.zeros(view.image.shape[:2], bool)
+    size = 2 * round(BORDER_PX + BORDER * face_height) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    return np.asarray(cv2.erode((view.person > 0.5).astype(np.uint8), kernel) > 0)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ BoolArray = NDArray[np.bool_]
 _OVAL_MARGIN = 0.08
 # Share of the face's height by which brows reach beyond the detector's points.
 _BROW_MARGIN = 0.025
+# Share of the face's height over which the rims of lids and lips reach beyond the detector's points.
+_RIM = 0.008
 # sRGB values of the brightest channel between which trust falls: a clipped channel carries no colour, and next to it
 # the sensor's own curve bends.
 _BRIGHT, _BLOWN_OUT = 0.93, 0.985
@@ -43,6 +45,8 @@ def skin_mask(
     person: FloatArray | None = None,
     also: BoolArray | None = None,
     scheme: Scheme = MEDIAPIPE,
+    lips_closed: bool = False,
+    rims: bool = False,
 ) -> FloatArray:
     """(h, w) weights in [0, 1]: 1 where a pixel surely shows skin of the face, lips and brows included.
 
@@ -53,6 +57,8 @@ def skin_mask(
         also: (h, w) True where the face is known to be seen: close to the detector's oval, which on the far side of a face
             seen from aside ends before the face does, this counts as inside.
         scheme: what the points are.
+        lips_closed: whether there is nothing between the lips, though a detector sees them apart.
+        rims: whether lashes and the wet rims of the lids count as well: they are no lit skin, but belong on its map.
     """
     shape = (crop.height, crop.width)
     face_px = float(np.max(np.ptp(points[:, :2], axis=0)))
@@ -60,9 +66,12 @@ def skin_mask(
     if also is not None:
         inside |= also & _grown(inside, _OVAL_MARGIN * face_px)
     weight = inside.copy()
-    for ring in (scheme.right_eye, scheme.left_eye, scheme.inner_lips):
-        # A little wider than the ring: lashes and the wet rim of the lids are no skin.
-        weight[_grown(_filled(points, ring, shape), 0.008 * face_px)] = False
+    for ring in (scheme.right_eye, scheme.left_eye):
+        # Without rims a little wider than the ring.
+        opening = _filled(points, ring, shape)
+        weight[opening if rims else _grown(opening, _RIM * face_px)] = False
+    if not lips_closed:
+        weight[_grown(_filled(points, scheme.inner_lips, shape), _RIM * face_px)] = False
     result = weight.astype(np.float32) * _well_exposed(crop.linear)
     result *= _skin_like(crop.linear, points, inside, scheme)
     for other in (crop.alpha, person):

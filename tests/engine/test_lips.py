@@ -16,14 +16,21 @@ pytest.importorskip("torch")
 import heads  # noqa: E402
 from nextgenface.engine.faces.choose import load_model  # noqa: E402
 from nextgenface.engine.faces.model import PART_NAMES  # noqa: E402
-from nextgenface.engine.fit.lips import Seam, closing_shift, find_seam  # noqa: E402
+from nextgenface.engine.fit import prepare  # noqa: E402
+from nextgenface.engine.fit.lips import closing_shift  # noqa: E402
+from nextgenface.engine.fit.prepare import mask_with  # noqa: E402
 from nextgenface.engine.fit.run import Run  # noqa: E402
+from nextgenface.engine.fit.seam import Seam, find_seam  # noqa: E402
 from nextgenface.engine.fit.stage2 import Stage2Result  # noqa: E402
 from nextgenface.engine.landmarks import ibug  # noqa: E402
+from nextgenface.engine.landmarks.detector import DetectedFace  # noqa: E402
 from nextgenface.engine.landmarks.schemes import IBUG, MEDIAPIPE  # noqa: E402
 from nextgenface.engine.render.geometry import TracedScene  # noqa: E402
 from nextgenface.engine.render.transfer import primary_hits  # noqa: E402
+from nextgenface.engine.reporter import SilentReporter  # noqa: E402
 from nextgenface.engine.scene.camera import Camera  # noqa: E402
+from nextgenface.engine.scene.colour import linear_to_srgb8  # noqa: E402
+from nextgenface.engine.settings import Settings  # noqa: E402
 
 MODEL = load_model("bundled")
 SIZE = 512
@@ -191,23 +198,64 @@ def test_lips_that_are_ajar_meet_where_the_photo_s_do(yaw, weights):
     assert down[(jaw > 0.8 * jaw[lips].max()) & lips].max() < 0.2
 
 
-def test_lips_move_no_farther_than_they_are_apart_where_the_model_s_mouth_lies_elsewhere():
-    eye, vertices = camera(), face(jawOpen=0.05)
+def meeting_line(vertices: np.ndarray, eye: Camera) -> np.ndarray:
+    """(W,) the row at which each column of the picture goes from the upper lip to the lower one; nan off the mouth."""
+    jaw = np.linalg.norm(MODEL.expression_basis[MODEL.expression_names.index("jawOpen")], axis=1)
+    lips = MODEL.regions["lips"]
+    rows, columns = np.mgrid[0:SIZE, 0:SIZE]
+    pixels = np.stack([columns, rows], 2).reshape(-1, 2) + 0.5
+    triangle, weights = primary_hits(TracedScene(vertices, MODEL.triangles), eye, pixels)
+    corners = MODEL.triangles[triangle]
+    lower, lip = (
+        (values[corners] * weights).sum(1).reshape(SIZE, SIZE) for values in (jaw / jaw[lips > 0.5].max(), lips)
+    )
+    meets = (lower[:-1] <= 0.3) & (lower[1:] > 0.3) & (lip[1:] > 0.3) & (triangle.reshape(SIZE, SIZE)[1:] >= 0)
+    return np.where(meets.any(0), meets.argmax(0) + 1.0, np.nan)
+
+
+@pytest.mark.parametrize("weights", [{}, {"jawOpen": 0.05}, {"mouthClose": 0.15}], ids=["shut", "ajar", "pressed"])
+@pytest.mark.parametrize("off", [-4.0, 4.0])
+def test_the_model_s_lips_are_laid_where_the_photo_s_meet(weights, off):
+    """4 pixels are 2.4 mm."""
+    eye, vertices = camera(), face(**weights)
     seam = seam_of(face(), eye)
     assert seam is not None
-    shift = closing_shift(MODEL, vertices, eye, replace(seam, pixels=seam.pixels + 6.0 * seam.down))
-    gap_mm = np.isin(parts(vertices, eye), INSIDE).sum(0).max() * 1050.0 / 1750.0
-    assert 0.3 < np.linalg.norm(shift, axis=1).max() < gap_mm + 0.5
-    assert opening(vertices + shift, eye) < 0.15 * opening(vertices, eye)
+    asked = replace(seam, pixels=seam.pixels + off * seam.down)
+    shift = closing_shift(MODEL, vertices, eye, asked)
+    assert opening(vertices + shift, eye) < 0.15 * opening(vertices, eye) + 20
+    inner = slice(10, -10)
+    before, after = (
+        np.interp(asked.pixels[inner, 0], np.arange(SIZE) + 0.5, meeting_line(head, eye))
+        for head in (vertices, vertices + shift)
+    )
+    assert np.nanmedian(np.abs(before - asked.pixels[inner, 1])) > 1.5, "it lay elsewhere"
+    assert np.nanmedian(np.abs(after - asked.pixels[inner, 1])) < 1.0
+    # The chin and the nose stay.
+    lips = MODEL.regions["lips"] > 0.5
+    far = np.linalg.norm(vertices[:, None, 1:] - vertices[lips][None, ::8, 1:], axis=2).min(1) > 12.0
+    assert np.linalg.norm(shift[far], axis=1).max() < 0.15
 
 
-def test_lips_that_are_closed_stay_where_they_are():
+def test_a_line_that_the_photo_does_not_show_moves_nothing():
+    eye, vertices = camera(), face(mouthClose=0.15)
+    seam = seam_of(face(), eye)
+    assert seam is not None
+    unseen = replace(seam, pixels=seam.pixels + 4.0 * seam.down, sure=np.zeros(len(seam.sure)))
+    assert opening(vertices, eye) == 0
+    assert np.abs(closing_shift(MODEL, vertices, eye, unseen)).max() < 1e-6
+    half = replace(unseen, sure=np.where(np.arange(len(seam.sure)) < len(seam.sure) // 2, seam.sure, 0.0))
+    moved = np.abs(closing_shift(MODEL, vertices, eye, half)[:, 1])
+    assert moved.max() > 1.0
+
+
+def test_lips_that_meet_where_the_photo_s_do_stay_there():
     eye = camera()
     seam = seam_of(face(), eye)
     assert seam is not None
-    pressed = face(mouthClose=0.15)
-    assert opening(pressed, eye) == 0
-    assert not closing_shift(MODEL, pressed, eye, seam).any()
+    once = closing_shift(MODEL, face(), eye, seam)
+    again = closing_shift(MODEL, face() + once, eye, seam)
+    lips = MODEL.regions["lips"] > 0.5
+    assert np.abs(again[lips]).mean() < 0.3 * np.abs(once[lips]).mean()
 
 
 def test_a_model_of_which_nobody_knows_the_jaw_is_left_alone():
@@ -216,6 +264,40 @@ def test_a_model_of_which_nobody_knows_the_jaw_is_left_alone():
     assert seam is not None
     nameless = replace(MODEL, expression_names=tuple(str(i) for i in range(MODEL.expression_count)))
     assert not closing_shift(nameless, vertices, eye, seam).any()
+
+
+class _Detector:
+    """Finds one face with given points."""
+
+    def __init__(self, said: np.ndarray) -> None:
+        said = np.where(said == 0.0, said[said[:, 0] > 0.0].mean(0), said)
+        self.face = DetectedFace(np.pad(said, ((0, 0), (0, 1))).astype(np.float32), np.ones(len(said), np.float32))
+
+    def detect(self, _: np.ndarray) -> list[DetectedFace]:
+        return [self.face]
+
+
+@pytest.mark.parametrize(("weights", "closed"), [({}, True), ({"jawOpen": 0.3}, False)], ids=["closed", "open"])
+@pytest.mark.parametrize("texture_size", [512, 1024])
+def test_what_lies_between_the_detected_lips_is_skin_where_they_are_closed(
+    weights, closed, texture_size, tmp_path, monkeypatch
+):
+    """Full lips are detected ajar: the maps would lack what shows there, and go on from what is beside it."""
+    vertices, eye = face(**weights), camera()
+    said = points(vertices, eye) if not closed else ajar(points(vertices, eye), 3.0)
+    path = tmp_path / "photo.png"
+    assert cv2.imwrite(str(path), linear_to_srgb8(photo(vertices, eye))[:, :, ::-1])
+    monkeypatch.setattr(prepare, "choose_detector", lambda *_: _Detector(said))
+    monkeypatch.setattr(prepare, "person_mask", lambda _: None)
+    found = prepare.prepare_photo(path, Settings(texture_size=texture_size), SilentReporter())
+    assert (found.seam is not None) == closed
+    aside = np.ones(found.detail_mask.shape, bool)
+    masks = ((found.crop, found.mask), (found.detail, found.detail_mask), (found.detail, mask_with(found, aside)))
+    for crop, mask in masks:
+        middle = middle_line(vertices, eye)[3:-3].astype(np.float32)
+        middle = crop.from_photo(middle + np.array([0.5, 2.5], np.float32)).astype(int)
+        between = mask[middle[:, 1], middle[:, 0]]
+        assert between.min() > 0.5 if closed else between.max() == 0.0
 
 
 class _Said:

@@ -15,7 +15,7 @@ import heads  # noqa: E402
 from nextgenface.engine.fit.head import DifferentiableCamera, DifferentiableHead  # noqa: E402
 from nextgenface.engine.fit.photometric import View  # noqa: E402
 from nextgenface.engine.fit.refine import face_height  # noqa: E402
-from nextgenface.engine.fit.silhouette import Silhouette, find_silhouette, skin_at_edges  # noqa: E402
+from nextgenface.engine.fit.silhouette import Silhouette, find_silhouette, skin_aside  # noqa: E402
 from nextgenface.engine.render.geometry import TracedScene  # noqa: E402
 from nextgenface.engine.render.path import render  # noqa: E402
 from nextgenface.engine.render.transfer import primary_hits  # noqa: E402
@@ -209,7 +209,7 @@ def test_the_loss_pulls_the_head_to_the_edges(aside):
 
 def _beside(aside: heads.Portrait, view: View) -> np.ndarray:
     normals = DifferentiableHead(aside.model).vertex_normals(torch.from_numpy(aside.truth.vertices)).numpy()
-    return skin_at_edges(aside.model, aside.truth.vertices, normals, view, face_height(aside.points))
+    return skin_aside(aside.model, aside.truth.vertices, normals, view, face_height(aside.points))
 
 
 def test_skin_is_found_up_to_the_edge_and_only_there(aside):
