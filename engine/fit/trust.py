@@ -57,6 +57,9 @@ SURE, DOUBTFUL = 3.0, 1.6
 # where both mix, are as wide as this.
 SPOT, REACH, EDGE = 0.06, 0.05, 0.006
 NOISE = 0.002
+# Skin that is seen from the side mirrors what lies behind the person, and as bright as that is no light of a few bands. By so much
+# more, for each unit of a mirror's reflectance (Schlick's at normal incidence's 0), brightness and colour may differ there.
+MIRRORING = 1.0
 # How far on the way from the skin's colour to that of the white of an eye (of their logarithms, with this added to both) a lid's texel
 # shows the white; how far apart both must be for it to be told; and how near to the lids' edge it must begin, as a share of the
 # map's side. Lashes and the lid's rim lie beside it, so its edge is narrower than others.
@@ -144,6 +147,7 @@ def deviations(texels: Texels, regions: Mapping[str, FloatImage], side: float) -
     tinted = usual + sum(share * painted[name] for name, share in TINTED_BY_REGION.items())
     tint[:, :, 0] = np.where(tint[:, :, 0] > 0.0, tint[:, :, 0] / RUDDIER, tint[:, :, 0])
     away = np.sqrt(by_light**2 + (tint**2).sum(2) / tinted**2)
+    away = np.where(luminance > 0.0, away / (1.0 + MIRRORING * _mirroring(texels)), away)
     return np.asarray(np.where(weight > 0.0, away, 0.0), np.float32)
 
 
@@ -181,6 +185,11 @@ def _shadow(texels: Texels, expected: Tensor) -> FloatImage:
     """(S, S) in [0, 1]: 1 where no light is expected, 0 where as much as on the average."""
     light = expected.mean(1, keepdim=True) / expected.mean()
     return np.asarray(texels.image(1.0 - light.clamp(max=1.0)).numpy()[:, :, 0])
+
+
+def _mirroring(texels: Texels) -> FloatImage:
+    """(S, S) in [0, 1]: how much more than a surface that faces the camera each texel mirrors (Schlick 1994)."""
+    return np.asarray(texels.image((1.0 - texels.lit.cosine.clamp(0.0, 1.0))[:, None] ** 5).numpy()[:, :, 0])
 
 
 def _trend(values: FloatImage, weight: FloatImage, width: float) -> FloatImage:
