@@ -114,7 +114,7 @@ def eye_colours(
     """
     iris = _median(albedo, weight * ((share > 0.5) & (share < 0.85)), TYPICAL_IRIS, IRIS_SAMPLES)
     sclera = _median(albedo, weight * ((share > 1.2) & (share < 2.0)), TYPICAL_SCLERA)
-    return _within(iris, TYPICAL_IRIS, 0.35, 3.0), _within(sclera, TYPICAL_SCLERA, 0.6, 1.3)
+    return _within(iris, TYPICAL_IRIS, 0.35, 3.0), _within(sclera, TYPICAL_SCLERA, 0.35, 1.3)
 
 
 def _median(
