@@ -234,6 +234,23 @@ def test_skin_is_found_up_to_the_edge_and_only_there(aside):
     assert gaps.max() < face_height(aside.points) / 8 + 2
 
 
+def test_skin_within_the_person_needs_no_edge(aside):
+    """A jaw before a neck of the same colour has none. Near the person's border there may be the background."""
+    flat = np.broadcast_to(np.median(aside.view.image[aside.view.weight > 0.5], 0), aside.view.image.shape).copy()
+    rows, columns = np.mgrid[0 : flat.shape[0], 0 : flat.shape[1]]
+    pixels = np.stack([columns, rows], 2).reshape(-1, 2) + 0.5
+    triangle, _ = primary_hits(TracedScene(aside.truth.vertices, aside.model.triangles), aside.truth.camera, pixels)
+    head = (triangle >= 0).reshape(flat.shape[:2])
+    found = _beside(aside, replace(aside.view, image=flat, person=head.astype(np.float32)))
+    assert found.sum() > 300
+    depth = cv2.distanceTransform(head.astype(np.uint8), cv2.DIST_L2, 5)
+    assert depth[found].min() > 0.01 * face_height(aside.points)
+    # The half of the head that no person is seen in.
+    half = head & (columns < flat.shape[1] // 2)
+    fewer = _beside(aside, replace(aside.view, image=flat, person=half.astype(np.float32)))
+    assert fewer.any() and not fewer[~half].any() and fewer.sum() < found.sum()
+
+
 def test_without_edges_no_skin_is_next_to_one(aside):
     flat = np.broadcast_to(np.median(aside.view.image[aside.view.weight > 0.5], 0), aside.view.image.shape)
     assert not _beside(aside, replace(aside.view, image=flat.copy())).any()

@@ -248,6 +248,21 @@ def test_blood_reddens_skin_but_nothing_makes_it_blue(stain, hides):
     assert (trust[64, 65] < 0.5) == hides
 
 
+@pytest.mark.parametrize(
+    ("cosine", "factor", "hides"), [(0.8, 2.6, True), (0.1, 2.6, False), (0.1, 9.0, True), (0.1, 0.3, True)]
+)
+def test_skin_that_is_seen_from_the_side_may_mirror_a_light_behind_the_person(cosine, factor, hides):
+    """It may be brighter by more than skin that faces the camera, though not by as much as one likes; but not darker."""
+    size = 128
+    texels = _texels(size)
+    texels = replace(texels, lit=replace(texels.lit, cosine=torch.full((size * size,), cosine)))
+    colour = texels.colour.reshape(size, size, 3).clone()
+    colour[50:78, 50:80] *= factor
+    none = {name: np.zeros((size, size), np.float32) for name in REGIONS}
+    trust = skin_trust(replace(texels, colour=colour.reshape(-1, 3)), none)
+    assert (trust[64, 65] < 0.5) == hides
+
+
 @pytest.mark.parametrize(("mirrored", "hides"), [((40, 48), False), ((44, 50), False), ((80, 88), True), (None, True)])
 def test_a_raised_brow_is_one_where_the_other_side_has_its_own_near_the_same_height(mirrored, hides):
     """A dark stroke where the model has brows: hair of the face if the other side has one, at ``mirrored`` rows, thinner,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from nextgenface.engine.faces.model import PART_NAMES
-from nextgenface.engine.fit.eyes import Eyeball, eye_colours, find_eyeball, fit_sphere, paint_eye
+from nextgenface.engine.fit.eyes import TYPICAL_SCLERA, Eyeball, eye_colours, find_eyeball, fit_sphere, paint_eye
 from nextgenface.engine.scene.camera import Camera
 
 
@@ -86,3 +86,11 @@ def test_iris_angle_is_that_of_a_human_eye():
     ball = Eyeball(np.zeros(3), 12.0, np.array([0.0, 0.0, 1.0]))
     assert np.degrees(ball.iris_angle) == pytest.approx(29.2, abs=0.3)
     assert ball.angle(np.array([[0, 0, 12.0], [12.0, 0, 0]], np.float32)) == pytest.approx([0.0, np.pi / 2], abs=1e-5)
+
+
+@pytest.mark.parametrize(("share", "kept"), [(0.5, 0.5), (0.1, 0.35), (2.0, 1.3)])
+def test_a_white_is_as_dark_as_lashes_make_it_but_no_darker(share, kept):
+    typical = np.array(TYPICAL_SCLERA, np.float32)
+    white = np.tile(share * typical, (40, 1)).astype(np.float32)
+    _, sclera = eye_colours(np.full(40, 1.5, np.float32), white, np.ones(40, np.float32))
+    np.testing.assert_allclose(sclera, kept * typical, rtol=1e-4)

@@ -151,6 +151,25 @@ def test_trust_falls_smoothly_towards_what_is_blown_out():
     assert ((trust > 0.1) & (trust < 0.9)).sum() >= 2, "no step"
 
 
+def test_rims_of_lids_count_where_they_are_asked_for():
+    """Just beyond the detector's points lie lashes and the wet rim: no lit skin, but a part of its map."""
+    crop, points = a_crop(TONES["medium"]), face_points(200)
+    plain, whole = skin_mask(crop, points), skin_mask(crop, points, rims=True)
+    below = (91, 76), (91, 124)
+    assert all(plain[place] < 0.05 and whole[place] > 0.5 for place in below)
+    # What lies between the lids never counts, and the rims of open lips are wet.
+    for mask in (plain, whole):
+        assert mask[84, 76] == 0.0 and mask[84, 124] == 0.0 and mask[147, 100] < 0.05
+    np.testing.assert_array_equal(plain[100:], whole[100:])
+
+
+def test_what_lies_between_closed_lips_counts():
+    """Though the detector sees them ajar."""
+    crop, points = a_crop(TONES["medium"]), face_points(200)
+    assert skin_mask(crop, points, lips_closed=True)[136:144, 95:105].min() > 0.9
+    assert skin_mask(crop, points)[136:144, 95:105].max() == 0.0
+
+
 def test_thick_brows_count():
     """The detector's points lie inside a thick brow."""
     crop = a_crop(TONES["light"])
