@@ -50,6 +50,9 @@ REFLECTANCE_SHARE, LAST_SHARE = 0.0375, 0.15
 # A point counts as part of the face where the model's soft mask says so, and less where it is seen from the side.
 LEAST_FACE = 0.3
 LEAST_COSINE = 0.15
+# What a point of the brows counts: people's lie beside the model's, and dark hair on light skin, or skin where hair is expected,
+# says little of either.
+BROWS_COUNT = 0.3
 # Coarser pictures show no outline.
 LEAST_SILHOUETTE_SCALE = 0.5
 EYES = tuple(PART_NAMES.index(side) for side in SIDES)
@@ -207,10 +210,12 @@ class _Photo:
         samples = traced.samples
         # The face's points touch a third of the head's vertices.
         vertices, corners = torch.unique(head.triangles[samples.triangle], return_inverse=True)
+        brows = torch.from_numpy(self.model.regions.get("brows", np.zeros(self.model.vertex_count, np.float32)))
+        hairy = (brows[head.triangles[samples.triangle]] * samples.barycentric).sum(1)
         return ReflectanceProblem(
             transfer=traced.transfer,
             colour=samples.colour,
-            weight=samples.weight,
+            weight=samples.weight * (1.0 - (1.0 - BROWS_COUNT) * hairy),
             at_points=lambda values: (values[corners] * samples.barycentric[:, :, None]).sum(1),
             vertices=vertices,
             prior=self.prior,

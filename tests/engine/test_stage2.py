@@ -24,7 +24,14 @@ from nextgenface.engine.fit.reflectance import (  # noqa: E402
     solve_reflectance,
 )
 from nextgenface.engine.fit.shading import unshadowed  # noqa: E402
-from nextgenface.engine.fit.stage2 import Observation, Stage2Result, fit_statistical, visible_samples  # noqa: E402
+from nextgenface.engine.fit.stage2 import (  # noqa: E402
+    Observation,
+    Stage2Result,
+    _Photo,
+    _Traced,
+    fit_statistical,
+    visible_samples,
+)
 from nextgenface.engine.fit.tracing import trace_transfer  # noqa: E402
 from nextgenface.engine.render.geometry import TracedScene  # noqa: E402
 from nextgenface.engine.render.path import render  # noqa: E402
@@ -225,6 +232,21 @@ def reflectance_problem(known, traced):
         at_points=lambda values: head.interpolate(values, samples.triangle, samples.barycentric),
         prior=LightPrior.neutral(heads.BANDS, torch.from_numpy(centre / np.linalg.norm(centre))),
     )
+
+
+def test_brows_count_less_in_what_the_skin_is_asked_of(known, start, traced):
+    """People's lie beside the model's, and are another colour: they would make the skin darker or lighter than it is."""
+    head, samples, transfer, normal = traced
+    seen = Observation(known.view, known.points, start[1], lambda *_: None)
+    found = _Photo(known.model, seen, QUICK, 0).reflectance_problem(
+        head, _Traced(known.view, samples, transfer, normal, None, None)
+    )
+    regions = torch.from_numpy(known.model.regions["brows"])[:, None]
+    brows = head.interpolate(regions, samples.triangle, samples.barycentric)[:, 0]
+    counted = found.weight / samples.weight
+    assert (brows > 0.9).sum() > 10
+    assert counted[brows > 0.9].max() < 0.4 and counted.min() > 0.2
+    assert counted[brows < 0.01].min() > 0.99
 
 
 def test_asking_only_the_vertices_around_the_points_changes_nothing(known, traced, reflectance_problem):
