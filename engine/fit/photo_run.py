@@ -124,21 +124,22 @@ class PhotoRun:
         irises = prepared.detail.from_photo(prepared.face.points[prepared.face.scheme.iris_centres])[:, :2]
         balls = {side: find_eyeball(self.model, second.vertices, side, camera, irises) for side in SIDES}
         detail = View(prepared.detail.linear, prepared.detail_mask, camera, prepared.detail_person)
-        detail = replace(detail, weight=mask_with(prepared, self._skin_aside(second, detail)))
+        detail = replace(detail, weight=mask_with(prepared, *self._skin_aside(second, detail)))
         eyes, brows = prepared.detail_eyes, prepared.detail_brows
         teeth = self._mouth().teeth
         return MapView(self.model, second, detail, eyes, balls, self.settings, self.reporter, brows, teeth)
 
-    def _skin_aside(self, second: Stage2Result, detail: View) -> NDArray[np.bool_]:
-        """(H, W) True where ``detail`` shows the face's skin from aside; found at the fit's size, whatever the photo's."""
+    def _skin_aside(self, second: Stage2Result, detail: View) -> list[NDArray[np.bool_]]:
+        """(H, W) each, as `skin_aside` has them of ``detail``; found at the fit's size, whatever the photo's."""
         height, width = detail.weight.shape
         share = min(1.0, self.settings.fit_size / max(height, width))
         view = detail if share == 1.0 else detail.scaled(share)
         normals = vertex_normals(second.vertices, self.model.triangles)
         seen = self.prepared.face
         face = face_height(self.prepared.detail.from_photo(seen.points), seen.scheme.height_share) * share
-        found = skin_aside(self.model, second.vertices, normals, view, face).astype(np.uint8)
-        return np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_NEAREST) > 0)
+        found = skin_aside(self.model, second.vertices, normals, view, face)
+        sized = (cv2.resize(each.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) for each in found)
+        return [np.asarray(each > 0) for each in sized]
 
     def pixel_mm(self, second: Stage2Result) -> float:
         """Side on the face of what the maps see as one pixel: the photo's, or the detail picture's if that is larger."""

@@ -102,15 +102,24 @@ def prepare_photo(path: Path, settings: Settings, reporter: Reporter, hints: Pho
     )
 
 
-def mask_with(prepared: PreparedPhoto, aside: NDArray[np.bool_]) -> FloatImage:
-    """The detail picture's mask, (H, W), widened to ``aside`` (H, W): True where a fitted face shows its skin
-    from aside. There the face's border is known, so its rim is narrow.
+def mask_with(prepared: PreparedPhoto, at_edges: NDArray[np.bool_], within: NDArray[np.bool_]) -> FloatImage:
+    """The detail picture's mask, (H, W), widened to where a fitted face shows its skin from aside: ``at_edges`` (H, W), where its
+    border is known and the rim is narrow, and ``within`` (H, W) the person, where hair may hang over it.
     """
-    if not aside.any():
-        return prepared.detail_mask
-    closed = prepared.seam is not None
-    wider = _mask(prepared.detail, prepared.face, prepared.detail_person, closed, aside, rims=True)
-    return np.asarray(np.where(aside, np.maximum(prepared.detail_mask, wider), prepared.detail_mask))
+    mask = prepared.detail_mask
+    for aside, rim_share in ((at_edges, NARROW_RIM_SHARE), (within, RIM_SHARE)):
+        if aside.any():
+            wider = _mask(
+                prepared.detail,
+                prepared.face,
+                prepared.detail_person,
+                prepared.seam is not None,
+                aside,
+                rims=True,
+                rim_share=rim_share,
+            )
+            mask = np.where(aside, np.maximum(mask, wider), mask)
+    return mask
 
 
 def detail_size(crop: FaceCrop, settings: Settings) -> int:
@@ -128,9 +137,10 @@ def _mask(
     lips_closed: bool,
     aside: NDArray[np.bool_] | None = None,
     rims: bool = False,
+    rim_share: float = RIM_SHARE,
 ) -> FloatImage:
     skin = skin_mask(crop, crop.from_photo(face.points), person, aside, face.scheme, lips_closed, rims)
-    return surely_skin(skin, RIM_SHARE if aside is None else NARROW_RIM_SHARE)
+    return surely_skin(skin, rim_share)
 
 
 def _resized(mask: FloatImage | None, crop: FaceCrop) -> FloatImage | None:

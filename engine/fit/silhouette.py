@@ -118,9 +118,9 @@ def find_silhouette(
 
 def skin_aside(
     model: FaceModel, vertices: Floats, normals: Floats, view: View, face_height: float
-) -> NDArray[np.bool_]:
-    """(H, W) True at pixels of ``view`` that show the face's skin from aside: next to edges of the photo at which it ends, or
-    within the person, where jaw and cheeks go on to the neck and the ears.
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Pixels of ``view`` that show the face's skin from aside: (H, W) True next to edges of the photo at which it ends, and (H, W)
+    True within the person, where jaw and cheeks go on to the neck and the ears, or hair hangs before them.
 
     The forehead is left out, for its upper border is the hair's, but not its brows. ``face_height``: in pixels of the view.
     """
@@ -137,13 +137,14 @@ def skin_aside(
     facing = (normals * sight).sum(1) / np.linalg.norm(sight, axis=1)
     aside = (facing[corners] * barycentric).sum(1) < ASIDE_COSINE
     shown = (triangle >= 0) & skin & aside & (face > LEAST_FACE) & ((forehead < MOST_FOREHEAD) | (brows > LEAST_BROWS))
-    known = _within_person(view, face_height)
-    far = np.ones((camera.height, camera.width), np.uint8)
+    shown = shown.reshape(camera.height, camera.width)
+    far = np.ones(shown.shape, np.uint8)
     for x, y in find_silhouette(model, scene, normals, view, face_height).target.numpy().astype(int).tolist():
         far[y, x] = 0
+    near = np.zeros(shown.shape, bool)
     if not far.all():
-        known |= cv2.distanceTransform(far, cv2.DIST_L2, 5) < EDGE_REACH * face_height
-    return np.asarray(shown.reshape(far.shape) & known)
+        near = cv2.distanceTransform(far, cv2.DIST_L2, 5) < EDGE_REACH * face_height
+    return shown & near, shown & _within_person(view, face_height)
 
 
 def _within_person(view: View, face_height: float) -> NDArray[np.bool_]:

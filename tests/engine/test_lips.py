@@ -292,7 +292,11 @@ def test_what_lies_between_the_detected_lips_is_skin_where_they_are_closed(
     found = prepare.prepare_photo(path, Settings(texture_size=texture_size), SilentReporter())
     assert (found.seam is not None) == closed
     aside = np.ones(found.detail_mask.shape, bool)
-    masks = ((found.crop, found.mask), (found.detail, found.detail_mask), (found.detail, mask_with(found, aside)))
+    masks = (
+        (found.crop, found.mask),
+        (found.detail, found.detail_mask),
+        (found.detail, mask_with(found, aside, aside)),
+    )
     for crop, mask in masks:
         middle = middle_line(vertices, eye)[3:-3].astype(np.float32)
         middle = crop.from_photo(middle + np.array([0.5, 2.5], np.float32)).astype(int)

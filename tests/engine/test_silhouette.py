@@ -207,13 +207,13 @@ def test_the_loss_pulls_the_head_to_the_edges(aside):
 # --- skin next to edges -----------------------------------------------------------------------------------------------
 
 
-def _beside(aside: heads.Portrait, view: View) -> np.ndarray:
+def _aside(aside: heads.Portrait, view: View) -> tuple[np.ndarray, np.ndarray]:
     normals = DifferentiableHead(aside.model).vertex_normals(torch.from_numpy(aside.truth.vertices)).numpy()
     return skin_aside(aside.model, aside.truth.vertices, normals, view, face_height(aside.points))
 
 
 def test_skin_is_found_up_to_the_edge_and_only_there(aside):
-    found = _beside(aside, aside.view)
+    found, _ = _aside(aside, aside.view)
     assert found.sum() > 200
     head = TracedScene(aside.truth.vertices, aside.model.triangles)
     rows, columns = np.nonzero(found)
@@ -241,16 +241,17 @@ def test_skin_within_the_person_needs_no_edge(aside):
     pixels = np.stack([columns, rows], 2).reshape(-1, 2) + 0.5
     triangle, _ = primary_hits(TracedScene(aside.truth.vertices, aside.model.triangles), aside.truth.camera, pixels)
     head = (triangle >= 0).reshape(flat.shape[:2])
-    found = _beside(aside, replace(aside.view, image=flat, person=head.astype(np.float32)))
-    assert found.sum() > 300
+    beside, found = _aside(aside, replace(aside.view, image=flat, person=head.astype(np.float32)))
+    assert found.sum() > 300 and not beside.any()
     depth = cv2.distanceTransform(head.astype(np.uint8), cv2.DIST_L2, 5)
     assert depth[found].min() > 0.01 * face_height(aside.points)
     # The half of the head that no person is seen in.
     half = head & (columns < flat.shape[1] // 2)
-    fewer = _beside(aside, replace(aside.view, image=flat, person=half.astype(np.float32)))
+    _, fewer = _aside(aside, replace(aside.view, image=flat, person=half.astype(np.float32)))
     assert fewer.any() and not fewer[~half].any() and fewer.sum() < found.sum()
 
 
 def test_without_edges_no_skin_is_next_to_one(aside):
     flat = np.broadcast_to(np.median(aside.view.image[aside.view.weight > 0.5], 0), aside.view.image.shape)
-    assert not _beside(aside, replace(aside.view, image=flat.copy())).any()
+    beside, within = _aside(aside, replace(aside.view, image=flat.copy()))
+    assert not beside.any() and not within.any()
