@@ -10,8 +10,18 @@ import pytest
 pytestmark = pytest.mark.engine
 cv2 = pytest.importorskip("cv2")
 
-from nextgenface.engine.fit.prepare import uncropped, uncropped_mean, window_of  # noqa: E402
-from nextgenface.engine.photos.crop import crop_face  # noqa: E402
+from nextgenface.engine.fit.prepare import (  # noqa: E402
+    NARROW_RIM_SHARE,
+    RIM_SHARE,
+    PreparedPhoto,
+    mask_with,
+    uncropped,
+    uncropped_mean,
+    window_of,
+)
+from nextgenface.engine.landmarks.detector import DetectedFace  # noqa: E402
+from nextgenface.engine.landmarks.schemes import MEDIAPIPE  # noqa: E402
+from nextgenface.engine.photos.crop import FaceCrop, crop_face  # noqa: E402
 from nextgenface.engine.photos.reading import Photo  # noqa: E402
 
 
@@ -52,3 +62,27 @@ def test_a_mask_lies_where_its_crop_does(photo):
     assert mask.shape == (photo.height, photo.width)
     assert mask[top + 2 : top + height - 2, left + 2 : left + width - 2].min() > 0.999
     assert mask[: top - 1].max(initial=0.0) == 0.0 and mask[:, left + width + 1 :].max(initial=0.0) == 0.0
+
+
+@pytest.mark.parametrize("at_edges", [True, False], ids=["at edges", "within the person"])
+def test_the_mask_is_widened_with_a_rim_that_suits_what_is_known_of_the_border(at_edges):
+    """Even skin beyond the detector's oval: at an edge of the photo the face's border is known, elsewhere there may be hair."""
+    size = 300
+    points = np.full((MEDIAPIPE.count, 3), size / 2, np.float32)
+    angle = np.linspace(0.0, 2.0 * np.pi, len(MEDIAPIPE.oval), endpoint=False)
+    points[list(MEDIAPIPE.oval), :2] += 0.3 * size * np.stack([np.sin(angle), -np.cos(angle)], 1)
+    crop = FaceCrop(np.tile(np.array([0.35, 0.2, 0.14], np.float32), (size, size, 1)), None, 0.0, 0.0, 1.0)
+    face = DetectedFace(points, np.ones(len(points), np.float32))
+    nothing = np.zeros((size, size), np.float32)
+    photo = PreparedPhoto(None, face, crop, crop, nothing, nothing, nothing, nothing, nothing, None, None)
+    # A band on the right, up to six pixels beyond the oval.
+    radius = np.hypot(*(np.mgrid[0:size, 0:size] + 0.5 - size / 2))
+    band = (radius < 0.3 * size + 6.0) & (np.arange(size) > size / 2)
+    none = np.zeros_like(band)
+    mask = mask_with(photo, *((band, none) if at_edges else (none, band)))
+    row = mask[size // 2]
+    assert row[: size // 2].max() == 0.0, "nothing is widened elsewhere"
+    seen = np.flatnonzero(row > 0.5)
+    area = np.sqrt(np.pi) * 0.3 * size
+    rim = 1.5 * (NARROW_RIM_SHARE if at_edges else RIM_SHARE) * area
+    assert seen.max() == pytest.approx(0.8 * size + 5.5 - rim, abs=2.0)
