@@ -302,6 +302,14 @@ def test_what_lies_between_the_detected_lips_is_skin_where_they_are_closed(
         middle = crop.from_photo(middle + np.array([0.5, 2.5], np.float32)).astype(int)
         between = mask[middle[:, 1], middle[:, 0]]
         assert between.min() > 0.5 if closed else between.max() == 0.0
+    # The lids' rims belong on the maps, and are no skin that tells of the light.
+    eye_ring = points(vertices, eye)[list(MEDIAPIPE.left_eye)]
+    below = np.array([[eye_ring[:, 0].mean(), eye_ring[:, 1].max() + 1.5]], np.float32)
+    on_map, in_fit = (
+        mask[tuple(crop.from_photo(below).astype(int)[0, ::-1])]
+        for crop, mask in ((found.detail, found.detail_mask), (found.crop, found.mask))
+    )
+    assert on_map > 0.5 and in_fit < 0.1
 
 
 class _Said:
