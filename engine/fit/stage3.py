@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,6 +30,8 @@ LEARNING_RATE = 0.04
 # Base strengths of the regularisers for a weight of 1, against a photo residual of one deviation per texel.
 PHOTO_SPREAD = 0.02
 SYMMETRY = (3.0, 4.0, 4.0)
+# Differences of both sides beyond this cost in proportion, no longer in square.
+SYMMETRY_KNEE = 0.02
 CONSISTENCY = (0.5, 0.5, 0.5)
 CHROMATICITY = 2.0
 SMOOTHNESS = (0.15, 20.0, 20.0)
@@ -137,6 +140,19 @@ class Weights:
             smoothness=scaled("smoothness", SMOOTHNESS),
         )
 
+    def of_channels(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
+        """(count,) each, of symmetry, consistency and smoothness, for the first of the five channels."""
+        symmetry, consistency, smoothness = (
+            torch.tensor([diffuse, diffuse, diffuse, specular, roughness])[:count]
+            for diffuse, specular, roughness in (self.symmetry, self.consistency, self.smoothness)
+        )
+        return symmetry, consistency, smoothness
+
+    @property
+    def chromaticity(self) -> float:
+        """Of the diffuse map's chromaticity: its consistency's."""
+        return self.consistency[0] / CONSISTENCY[0] * CHROMATICITY
+
 
 def photo_loss(maps: Maps, texels: Texels) -> Tensor:
     """() robust squared difference to the photos in sRGB-like units, over the texels that they show."""
@@ -163,7 +179,7 @@ def explaining_change(maps: Maps, texels: Texels) -> Tensor:
 def symmetry_loss(change: Tensor, texels: Texels) -> Tensor:
     """(5,) mean difference of each channel to its mirror image (the layout is symmetric about u = 0.5)."""
     difference = change - torch.flip(change, (2,))
-    return _mean(_charbonnier(difference, 0.02), texels.skin)
+    return _mean(_charbonnier(difference, SYMMETRY_KNEE), texels.skin)
 
 
 def consistency_loss(change: Tensor, texels: Texels) -> tuple[Tensor, Tensor]:
@@ -189,16 +205,57 @@ def total_loss(maps: Maps, texels: Texels, weights: Weights) -> Tensor:
 
 def regulariser_loss(change: Tensor, texels: Texels, weights: Weights) -> Tensor:
     """() symmetry, consistency and smoothness of ``change`` (5, S, S), or of the diffuse map's (3, S, S), weighted."""
-    consistency, chromaticity = consistency_loss(change, texels)
-    symmetry, consistent, smooth = (
-        _per_channel(kind)[: len(change)] for kind in (weights.symmetry, weights.consistency, weights.smoothness)
-    )
-    return (
-        (symmetry * symmetry_loss(change, texels)).sum()
-        + (consistent * consistency).sum()
-        + weights.consistency[0] / CONSISTENCY[0] * CHROMATICITY * chromaticity
-        + (smooth * smoothness_loss(change, texels)).sum()
-    )
+    with torch.no_grad():
+        fixed = change.detach()
+        consistency, chromaticity = consistency_loss(fixed, texels)
+        symmetry, consistent, smooth = weights.of_channels(len(fixed))
+        value = (
+            (symmetry * symmetry_loss(fixed, texels)).sum()
+            + (consistent * consistency).sum()
+            + weights.chromaticity * chromaticity
+            + (smooth * smoothness_loss(fixed, texels)).sum()
+        )
+        slope = regulariser_slope(fixed, texels, weights)
+    found: Tensor = _Sloped.apply(change, value, slope)  # type: ignore[no-untyped-call]
+    return found
+
+
+def regulariser_slope(change: Tensor, texels: Texels, weights: Weights) -> Tensor:
+    """The derivatives of `regulariser_loss` by ``change``, in its shape.
+
+    In closed form: a step of stage 3 takes four fifths of the time that it takes with automatic differentiation of the losses.
+    """
+    symmetry, consistent, smooth = (weight[:, None, None] for weight in weights.of_channels(len(change)))
+    skin = texels.skin
+    # The difference to the mirror image is odd, so its own mirror image adds to each slope once more.
+    difference = change - torch.flip(change, (2,))
+    slope = difference / torch.sqrt(difference**2 + SYMMETRY_KNEE**2)
+    slope *= symmetry * (skin + torch.flip(skin, (1,)))
+    slope += 2.0 * consistent * skin * change
+    # A colour's mean is zero: what the mean itself takes off the slope is nothing.
+    slope[:3] += 2.0 * weights.chromaticity * skin * (change[:3] - change[:3].mean(0, keepdim=True))
+    scale = 2.0 * (texels.size / COARSEST) ** 2
+    across = (change[:, :, 1:] - change[:, :, :-1]) * (scale * smooth * (skin[:, 1:] * skin[:, :-1]))
+    down = (change[:, 1:] - change[:, :-1]) * (scale * smooth * (skin[1:] * skin[:-1]))
+    slope[:, :, 1:] += across
+    slope[:, :, :-1] -= across
+    slope[:, 1:] += down
+    slope[:, :-1] -= down
+    return slope / skin.sum()
+
+
+class _Sloped(torch.autograd.Function):
+    """A value whose derivatives by its argument are known."""
+
+    @staticmethod
+    def forward(ctx: Any, _: Tensor, value: Tensor, slope: Tensor) -> Tensor:
+        ctx.save_for_backward(slope)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None]:
+        (slope,) = ctx.saved_tensors
+        return outer[0] * slope, None, None
 
 
 def refine_maps(
@@ -325,11 +382,6 @@ def _pyramid(size: int) -> list[int]:
     while sizes[0] > COARSEST and len(sizes) < len(STEP_SHARES):
         sizes.insert(0, max(COARSEST, sizes[0] // 2))
     return sizes
-
-
-def _per_channel(weights: tuple[float, float, float]) -> Tensor:
-    diffuse, specular, roughness = weights
-    return torch.tensor([diffuse, diffuse, diffuse, specular, roughness])
 
 
 def _charbonnier(value: Tensor, knee: float) -> Tensor:

@@ -50,6 +50,28 @@ def _texels(size: int = 32, seed: int = 0, truth: torch.Tensor | None = None) ->
     return replace(texels, colour=colour)
 
 
+@pytest.mark.parametrize("channels", [5, 3])
+def test_the_regularisers_slopes_are_those_of_their_losses(channels):
+    """Beside automatic differentiation of the same losses, each with a weight of its own, on islands of skin."""
+    generator = torch.Generator().manual_seed(3)
+    texels = replace(_texels(24), skin=(torch.rand(24, 24, generator=generator) > 0.2).float())
+    weights = stage3.Weights((3.0, 4.0, 5.0), (0.5, 0.7, 0.9), (0.15, 20.0, 10.0))
+    change = (0.1 * torch.randn(channels, 24, 24, generator=generator)).requires_grad_(True)
+    symmetry, consistent, smooth = weights.of_channels(channels)
+    consistency, chromaticity = stage3.consistency_loss(change, texels)
+    plain = (
+        (symmetry * stage3.symmetry_loss(change, texels)).sum()
+        + (consistent * consistency).sum()
+        + weights.chromaticity * chromaticity
+        + (smooth * stage3.smoothness_loss(change, texels)).sum()
+    )
+    (expected,) = torch.autograd.grad(plain, change)
+    found = stage3.regulariser_loss(change, texels, weights)
+    (slope,) = torch.autograd.grad(3.0 * found, change)
+    assert float(found) == pytest.approx(float(plain), rel=1e-6)
+    torch.testing.assert_close(slope, 3.0 * expected, rtol=1e-4, atol=1e-7)
+
+
 @pytest.mark.parametrize("channel", range(5), ids=["red", "green", "blue", "specular", "roughness"])
 def test_every_map_gets_the_photos_gradient_and_it_is_right(channel):
     """Against central differences of the photo term, at a texel in the highlight."""
