@@ -27,7 +27,7 @@ from .stage2 import Stage2Result
 from .stage3 import Texels
 from .teeth import ROWS
 from .tracing import trace_bounce, trace_transfer
-from .trust import AROUND_NOSTRILS, NOSTRILS, REGIONS, rim_trust, skin_trust, white_trust
+from .trust import AROUND_NOSTRILS, NOSTRILS, REGIONS, skin_trust, white_trust
 
 FloatImage = NDArray[np.float32]
 
@@ -142,7 +142,6 @@ class MapView:
         face = atlas.interpolate(self.model, self.model.regions["face"][:, None]).sum() / texels.size**2
         side = texels.size * float(np.sqrt(face / FACE_SHARE))
         self.trust = skin_trust(texels, regions, side) * white_trust(texels, regions["eyelids"], white, side)
-        self.trust = self.trust * rim_trust(texels, regions["lips"])
 
     def shade(self) -> Lit:
         """Shading of a square of `SHADING_SIZE` texels or fewer, row by row: traced where the camera sees them, continued

@@ -64,10 +64,6 @@ MIRRORING = 1.0
 # shows the white; how far apart both must be for it to be told; and how near to the lids' edge it must begin, as a share of the
 # map's side. Lashes and the lid's rim lie beside it, so its edge is narrower than others.
 WHITE_SHARE, WHITE_APART, WHITE_DARK, WHITE_NEAR, WHITE_EDGE = 0.6, 0.6, 0.01, 0.012, 0.002
-# Light on the rims of closed lips, as shares of the face's mean, from which none of their colour is believed and up to which all of it
-# is, where the photo is brighter than expected, and by how much of the logarithm: the model's lips shade each other more than people's,
-# and an albedo that makes up for it would glow once the mouth opens.
-RIM_DARK, RIM_LIT, RIM_BRIGHTER = 0.15, 0.4, 0.25
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
@@ -117,18 +113,6 @@ def white_trust(texels: Texels, eyelids: FloatImage, white: FloatImage, side: fl
     at_edge = cv2.dilate(opening, _disc(WHITE_NEAR * side)) > 0
     _, label = cv2.connectedComponents(covered.astype(np.uint8), connectivity=8)
     return _without(covered & np.isin(label, np.unique(label[covered & at_edge])), WHITE_EDGE * side)
-
-
-def rim_trust(texels: Texels, lips: FloatImage) -> FloatImage:
-    """(S, S) in [0, 1]: less on the model's ``lips`` (S, S), a soft mask, where they shade each other and the photo is brighter; 1
-    elsewhere.
-    """
-    expected = _expected(texels)
-    brighter = np.clip(_log_ratio(texels, expected) @ _LUMINANCE / RIM_BRIGHTER, 0.0, 1.0)
-    light = texels.body @ torch.from_numpy(_LUMINANCE)
-    share = texels.image((light / light.mean().clamp(min=1e-6))[:, None]).numpy()[:, :, 0]
-    dark = np.clip((RIM_LIT - share) / (RIM_LIT - RIM_DARK), 0.0, 1.0) * (texels.weight.numpy() > 0.0)
-    return np.asarray(1.0 - np.clip(2.0 * lips, 0.0, 1.0) * brighter * dark, np.float32)
 
 
 def _without(covered: BoolImage, edge: float) -> FloatImage:

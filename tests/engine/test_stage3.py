@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="needs the engine's packages")
 from nextgenface.engine.fit import stage3  # noqa: E402
 from nextgenface.engine.fit.shading import Lit  # noqa: E402
 from nextgenface.engine.fit.stage3 import Maps, Texels, Weights  # noqa: E402
-from nextgenface.engine.fit.trust import AROUND_NOSTRILS, NOSTRILS, REGIONS, rim_trust, skin_trust, white_trust  # noqa: E402
+from nextgenface.engine.fit.trust import AROUND_NOSTRILS, NOSTRILS, REGIONS, skin_trust, white_trust  # noqa: E402
 from nextgenface.engine.settings import Settings  # noqa: E402
 
 pytestmark = pytest.mark.engine
@@ -331,29 +331,6 @@ def test_the_white_of_an_eye_is_no_skin_of_the_lids(shown, white, covers):
     # What is no lid may be as white as it likes, and so may what lies away from the eye.
     assert white_there[63, 50] > 0.9 and white_there[72, 75] > 0.9
     assert white_trust(texels, lids, np.array(white, np.float32), float(size))[63, 75] > 0.9
-
-
-@pytest.mark.parametrize(
-    ("light", "shown", "counts"),
-    [(0.08, 2.0, False), (0.08, 1.0, True), (0.08, 0.6, True), (1.0, 2.0, True)],
-    ids=["brighter in the dark", "as expected", "darker", "lit"],
-)
-def test_lips_that_the_model_shades_too_much_are_not_made_up_for(light, shown, counts):
-    """A bright rim would glow once the mouth opens."""
-    size = 64
-    texels = _texels(size)
-    diffuse = texels.lit.diffuse.reshape(size, size, 3).clone()
-    diffuse[28:32, 10:50] *= light
-    glossy = torch.zeros_like(texels.lit.glossy)
-    texels = replace(texels, lit=replace(texels.lit, diffuse=diffuse.reshape(-1, 3), glossy=glossy))
-    colour = (texels.at_seen(texels.diffuse) * texels.body).reshape(size, size, 3).clone()
-    colour[28:32, 10:50] *= shown
-    lips = np.zeros((size, size), np.float32)
-    lips[20:40, 5:40] = 1.0
-    trust = rim_trust(replace(texels, colour=colour.reshape(-1, 3)), lips)
-    assert trust[30, 20] > 0.9 if counts else trust[30, 20] < 0.1
-    # Off the lips nothing is held against it, nor where the lips are lit.
-    assert trust[30, 45] == 1.0 and trust[24, 20] > 0.9
 
 
 @pytest.mark.parametrize("share", [0.3, 3.0])
