@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..faces.model import LandmarkEmbedding
+from .agreement import Agreement
 from .head import DifferentiableCamera, DifferentiableHead
 from .photometric import Samples, independent_share, observation_precision, sample_image
 from .shading import Transfer, unshadowed
@@ -91,9 +92,8 @@ class ShapeProblem:
         self.landmark_triangle = torch.from_numpy(self.embedding.triangle.astype(np.int64))[self.fixed]
         self.landmark_barycentric = torch.from_numpy(self.embedding.barycentric)[self.fixed]
 
-    def evidence(self, shape: Shape, camera: DifferentiableCamera) -> Tensor:
-        """() minus the log likelihood of the photo and its landmarks, up to a constant."""
-        vertices = self.head.vertices(shape.identity, shape.expression)
+    def evidence(self, vertices: Tensor, camera: DifferentiableCamera) -> Tensor:
+        """() minus the log likelihood of the photo and its landmarks for ``vertices`` (V, 3), up to a constant."""
         loss = self._photo_loss(vertices, camera) + self.landmark_weight * self._landmark_loss(vertices, camera)
         return loss if self.silhouette is None else loss + self.silhouette.loss(vertices, camera)
 
@@ -164,10 +164,12 @@ def solve_shape(
     steps: int,
     tick: Callable[[float], None],
     watch: Watch[tuple[Tensor, list[Posed]]] = nobody,
+    agreement: Agreement | None = None,
 ) -> tuple[Tensor, list[Posed]]:
     """The one identity (K,) and each photo's expression and camera after ``steps`` of L-BFGS from the given ones.
 
-    ``tick`` is called with each evaluation's loss, ``watch`` is offered what it was evaluated at.
+    ``agreement`` is what the photos say of each other. ``tick`` is called with each evaluation's loss, ``watch`` is offered what it
+    was evaluated at.
     """
     first, scales = [identity], [STEPS[0]]
     for photo in posed:
@@ -189,7 +191,7 @@ def solve_shape(
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        loss = shape_loss(photos, *moved())
+        loss = shape_loss(photos, *moved(), agreement)
         torch.autograd.backward(loss)
         tick(float(loss.detach()))
         watch(moved)
@@ -203,10 +205,15 @@ def solve_shape(
     ]
 
 
-def shape_loss(photos: Sequence[ShapeProblem], identity: Tensor, posed: Sequence[Posed]) -> Tensor:
+def shape_loss(
+    photos: Sequence[ShapeProblem], identity: Tensor, posed: Sequence[Posed], agreement: Agreement | None = None
+) -> Tensor:
     """() minus the log posterior of the identity and all expressions and cameras, up to a constant."""
     pairs = list(zip(photos, posed, strict=True))
-    evidence = [photo.evidence(Shape(identity, place.expression), place.camera) for photo, place in pairs]
+    vertices = [photo.head.vertices(identity, place.expression) for photo, place in pairs]
+    evidence = [photo.evidence(own, place.camera) for own, (photo, place) in zip(vertices, pairs, strict=True)]
+    if agreement is not None:
+        evidence.append(agreement.loss(vertices, [place.camera for place in posed]))
     expressions = [photo.expression_prior(place.expression) for photo, place in pairs]
     prior = photos[0].identity_prior(identity) + torch.stack(expressions).sum()
     cameras = torch.stack([photo.camera_prior(place.camera) for photo, place in pairs])

@@ -2,7 +2,8 @@
 
 At each scale: trace the transfer at points of the skin that the photo shows, find light and reflectance, then let shape
 and camera follow the photo; at the end trace once more and settle light and reflectance for the final geometry. Several
-photos of one person share identity and reflectance; each has its own expression, camera and light.
+photos of one person share identity and reflectance; each has its own expression, camera and light, and is laid on the others
+(`agreement`).
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from torch import Tensor
 from ..faces.model import PART_NAMES, FaceModel
 from ..landmarks.schemes import SCHEMES
 from ..render.geometry import TracedScene
-from ..render.transfer import diffuse_transfer, primary_hits
+from ..render.transfer import camera_visibility, diffuse_transfer, primary_hits
 from ..reporter import Reporter
 from ..scene.camera import Camera
 from ..settings import Settings
+from .agreement import POINT_COUNT, Agreement, Sight, surface_points
 from .eyes import SIDES
 from .head import DifferentiableCamera, DifferentiableHead
 from .lighting import LightPrior
@@ -44,6 +46,8 @@ from .watch import Stage2State, Watch, nobody
 from .whites import White, WhiteEvidence
 
 SCALES = (0.25, 0.5, 1.0)
+# Several photos are laid on each other once more, with shadows and light of the shape found last.
+SCALES_OF_SEVERAL = (*SCALES, 1.0)
 SAMPLE_COUNT = 4000
 # Steps that each search for the reflectance may take, and the last one, as shares of the setting.
 REFLECTANCE_SHARE, LAST_SHARE = 0.0375, 0.15
@@ -111,7 +115,7 @@ class Observation:
 @dataclass
 class _Traced:
     """One photo at the scale of this round: the view, its samples with their transfer and normals (N, 3), what the
-    whites of the eyes tell, and the face's silhouette where the picture is fine enough.
+    whites of the eyes tell, the face's silhouette where the picture is fine enough, and each vertex's bounced light (V, B).
     """
 
     view: View
@@ -120,6 +124,7 @@ class _Traced:
     normal: Tensor
     whites: WhiteEvidence | None
     silhouette: Silhouette | None
+    bounce: Tensor
 
 
 class _Photo:
@@ -134,7 +139,7 @@ class _Photo:
         towards = torch.from_numpy(self.camera.centre / np.linalg.norm(self.camera.centre))
         self.prior = LightPrior.neutral(settings.bands, towards, settings.light_weight)
         # Each photo is sampled at places of its own.
-        self.seed = settings.seed + number * (len(SCALES) + 1)
+        self.seed = settings.seed + number * (len(SCALES_OF_SEVERAL) + 1)
 
     def _face_height(self, scale: float) -> float:
         """Pixels of the face at ``scale``."""
@@ -175,7 +180,7 @@ class _Photo:
         if scale >= LEAST_SILHOUETTE_SCALE:
             height = self._face_height(scale)
             silhouette = find_silhouette(self.model, scene, vertex_normals.numpy(), view, height)
-        return _Traced(view, trusted, transfer, normal, whites, silhouette)
+        return _Traced(view, trusted, transfer, normal, whites, silhouette, bounce)
 
     def _trace_whites(
         self,
@@ -258,6 +263,37 @@ class _Photo:
             expression_weight=self.settings.expression_weight,
         )
 
+    def sight(
+        self,
+        scene: TracedScene,
+        head: DifferentiableHead,
+        identity: Tensor,
+        place: tuple[Tensor, Tensor],
+        traced: _Traced,
+        fields: tuple[Tensor, Tensor],
+        light: Tensor,
+        check: Callable[[], None],
+    ) -> Sight:
+        """What this photo, as it was ``traced`` last, has at points of the surface: ``place`` is their triangles (N,) and barycentric
+        weights (N, 3).
+        """
+        vertices = head.vertices(identity, self.expression)
+        scene.update(vertices.numpy())
+        albedo, surface, points, normals, bounce = (
+            head.interpolate(values, *place)
+            for values in (*fields, vertices, head.vertex_normals(vertices), traced.bounce)
+        )
+        normals = torch.nn.functional.normalize(normals, dim=1)
+        camera = traced.view.camera
+        transfer = trace_transfer(scene, points, normals, camera.centre, self.settings, self.seed, check, bounce)
+        visible = torch.from_numpy(camera_visibility(scene, camera.centre, points.numpy(), normals.numpy()))
+        pixel = torch.from_numpy(camera.project(points.numpy())).float()
+        skin = sample_image(torch.from_numpy(traced.view.weight[:, :, None]), pixel)[:, 0]
+        facing = ((transfer.cosine - LEAST_COSINE) / (0.5 - LEAST_COSINE)).clamp(0.0, 1.0)
+        expected = transfer.lit(light).radiance(albedo, *surface.unbind(1))
+        area = float(traced.view.weight.sum())
+        return Sight(torch.from_numpy(traced.view.image), expected, visible * skin * facing, area)
+
     def move(self, place: Posed, scale: float) -> None:
         """Take over what was found at ``scale``."""
         self.expression = place.expression
@@ -286,16 +322,17 @@ class _Stage2:
         self.scene = TracedScene(model.mean, model.triangles)
         self.losses: list[float] = []
         self.lengths: list[int] = []
-        self.rounds = 2 * len(SCALES) + 1
+        self.scales = SCALES if len(seen) == 1 else SCALES_OF_SEVERAL
+        self.rounds = 2 * len(self.scales) + 1
         self.round = 0
 
     def run(self) -> list[Stage2Result]:
-        for index, scale in enumerate(SCALES):
+        for index, scale in enumerate(self.scales):
             traced = self._trace(scale, index)
             explained = self._find_reflectance(traced)
             self._show(index, traced, explained)
             self._find_shape(scale, traced, explained)
-        explained = self._find_reflectance(self._trace(1.0, len(SCALES)), last=True)
+        explained = self._find_reflectance(self._trace(1.0, len(self.scales)), last=True)
         return [
             Stage2Result(
                 identity=self.identity.numpy(),
@@ -353,10 +390,24 @@ class _Stage2:
         def watch(moved: Callable[[], tuple[Tensor, list[Posed]]]) -> None:
             self.watch(lambda: self._state(moved(), scale, self.reflectance, lights))
 
-        self.identity, places = solve_shape(problems, self.identity, posed, steps, self._note, watch)
+        agreement = self._agreement(traced, fields, lights) if len(self.photos) > 1 else None
+        self.identity, places = solve_shape(problems, self.identity, posed, steps, self._note, watch, agreement)
         for photo, place in zip(self.photos, places, strict=True):
             photo.move(place, scale)
         self._tell()
+
+    def _agreement(self, traced: list[_Traced], fields: tuple[Tensor, Tensor], lights: Sequence[Tensor]) -> Agreement:
+        """What the photos, as they were ``traced`` last, say of each other in these ``lights``."""
+        vertices = [self._vertices(photo) for photo in self.photos]
+        model, check = self.head.model, self.reporter.check
+        chosen = surface_points(model, vertices[0].numpy(), POINT_COUNT, self.settings.seed + self.round)
+        place = torch.from_numpy(chosen[0]), torch.from_numpy(chosen[1])
+        sights = [
+            photo.sight(self.scene, self.head, self.identity, place, seen, fields, light, check)
+            for photo, seen, light in zip(self.photos, traced, lights, strict=True)
+        ]
+        cameras = [DifferentiableCamera.at(seen.view.camera) for seen in traced]
+        return Agreement(self.head, *place, sights).levelled(vertices, cameras)
 
     def _fields(self) -> tuple[Tensor, Tensor]:
         return self.reflectance.albedo(), self.reflectance.surface()

@@ -239,7 +239,7 @@ def test_brows_count_less_in_what_the_skin_is_asked_of(known, start, traced):
     head, samples, transfer, normal = traced
     seen = Observation(known.view, known.points, start[1], lambda *_: None)
     found = _Photo(known.model, seen, QUICK, 0).reflectance_problem(
-        head, _Traced(known.view, samples, transfer, normal, None, None)
+        head, _Traced(known.view, samples, transfer, normal, None, None, torch.zeros(()))
     )
     regions = torch.from_numpy(known.model.regions["brows"])[:, None]
     brows = head.interpolate(regions, samples.triangle, samples.barycentric)[:, 0]
