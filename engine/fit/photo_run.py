@@ -19,7 +19,7 @@ from ..scene.camera import Camera
 from ..scene.colour import linear_to_srgb, srgb_to_linear
 from ..scene.light import Light
 from ..settings import Settings
-from .eyes import SIDES, find_eyeball
+from .eyes import SIDES, Eyeball, find_eyeball
 from .landmark_picture import photo_landmarks
 from .lids import find_lower_lids, lowering_shift
 from .lips import closing_shift
@@ -117,12 +117,16 @@ class PhotoRun:
     def _detail_camera(self, second: Stage2Result) -> Camera:
         return self.prepared.detail.camera(photo_camera(second.camera, self.prepared.crop, self.prepared.photo))
 
+    def eyeballs(self, second: Stage2Result) -> dict[str, Eyeball]:
+        """Side -> the eyeball, which looks to where the photo shows its iris."""
+        camera, detail, face = self._detail_camera(second), self.prepared.detail, self.prepared.face
+        irises = detail.from_photo(face.points[face.scheme.iris_centres])[:, :2]
+        return {side: find_eyeball(self.model, second.vertices, side, camera, irises) for side in SIDES}
+
     def map_view(self, second: Stage2Result) -> MapView:
         """What the maps are read from."""
         prepared = self.prepared
-        camera = self._detail_camera(second)
-        irises = prepared.detail.from_photo(prepared.face.points[prepared.face.scheme.iris_centres])[:, :2]
-        balls = {side: find_eyeball(self.model, second.vertices, side, camera, irises) for side in SIDES}
+        camera, balls = self._detail_camera(second), self.eyeballs(second)
         detail = View(prepared.detail.linear, prepared.detail_mask, camera, prepared.detail_person)
         detail = replace(detail, weight=mask_with(prepared, *self._skin_aside(second, detail)))
         eyes, brows = prepared.detail_eyes, prepared.detail_brows
@@ -200,6 +204,8 @@ class PhotoRun:
             if abs(weight) > 1e-4
         }
         weights |= second.teeth.weights
+        if second.eyes is not None:
+            weights[second.eyes.name] = 1.0
         return PhotoData(
             source=photo.path,
             picture=photo.encoded,

@@ -19,6 +19,7 @@ from ..stages import Source
 from .atlas import make_atlas
 from .clock import Clock
 from .correction import Rendered, corrected
+from .gaze import EyeTurn, eye_turn, turn_name
 from .lids import expressions_with, eyes_open, lids_of
 from .maps import FinishedMaps, MapProblem
 from .normals import with_normals
@@ -114,7 +115,7 @@ class Run:
             debug.done2(found)
         # None of these is a part of the checkpoint: the photos and the shape tell them again.
         if self._source(2) is not Source.START:
-            found = self._with_lids(self._with_closed_lips(self._with_outline(found)))
+            found = self._with_eyes(self._with_lids(self._with_closed_lips(self._with_outline(found))))
         return [photo.with_teeth(second) for photo, second in zip(self.photos, found, strict=True)]
 
     def _with_outline(self, second: list[Stage2Result]) -> list[Stage2Result]:
@@ -145,6 +146,16 @@ class Run:
             replace(found, vertices=found.vertices + eyes_open(self.model, found.expression) * lids, lids=lids)
             for found in second
         ]
+
+    def _with_eyes(self, second: list[Stage2Result]) -> list[Stage2Result]:
+        """The same with eyes that look where each photo shows them: the first photo's irises are where the map has them."""
+        seen = [(found.vertices, photo.eyeballs(found)) for photo, found in zip(self.photos, second, strict=True)]
+        result = second[:1]
+        for number, found in enumerate(second[1:], 1):
+            shift = eye_turn(self.model, seen[0], seen[number])
+            turn = EyeTurn(turn_name(number), shift)
+            result.append(replace(found, vertices=found.vertices + shift, eyes=turn) if shift.any() else found)
+        return result
 
     def _search_stage2(self, first: Stage1Result) -> list[Stage2Result]:
         seen = [photo.observation(found) for photo, found in zip(self.photos, first.photos, strict=True)]
@@ -240,7 +251,7 @@ class Run:
         return ResultData(
             name=paths[0].stem,
             face_model=self.model.name,
-            head=head_data(self.model, second[0]),
+            head=head_data(self.model, *second),
             diffuse=maps.diffuse,
             specular=maps.specular,
             roughness=maps.roughness,
@@ -252,9 +263,10 @@ class Run:
         )
 
 
-def head_data(model: FaceModel, second: Stage2Result) -> HeadData:
-    """The fitted head with its shape keys."""
-    teeth = teeth_expressions(model)
+def head_data(model: FaceModel, second: Stage2Result, *others: Stage2Result) -> HeadData:
+    """The head that was fitted to one photo, and to ``others`` of the same person, with its shape keys."""
+    added = teeth_expressions(model)
+    added |= {other.eyes.name: other.eyes.shift for other in others if other.eyes is not None}
     neutral = model.vertices(second.identity)
     for shift in (second.shift, second.lids):
         neutral = neutral if shift is None else neutral + shift
@@ -266,8 +278,8 @@ def head_data(model: FaceModel, second: Stage2Result) -> HeadData:
         uv_original=model.uv_original,
         face_part=model.face_part,
         part_names=PART_NAMES,
-        expression_names=(*model.expression_names, *teeth),
-        expression_deltas=np.concatenate([expressions, *(delta[None] for delta in teeth.values())]),
+        expression_names=(*model.expression_names, *added),
+        expression_deltas=np.concatenate([expressions, *(delta[None] for delta in added.values())]),
         slider_names=model.slider_names,
         slider_deltas=model.slider_basis,
         original_index=model.original_index,

@@ -25,6 +25,7 @@ from ..scene.camera import Camera
 from ..settings import Settings
 from .agreement import POINT_COUNT, Agreement, Sight, surface_points
 from .eyes import SIDES
+from .gaze import EyeTurn
 from .head import DifferentiableCamera, DifferentiableHead
 from .lighting import LightPrior
 from .photometric import Samples, View, sample_image
@@ -77,6 +78,7 @@ class Stage2Result:
             nowhere.
         lids: (V, 3) mm by which the lower lids lie lower than the modes have them while the eyes are open; `vertices` have it.
             None: nowhere.
+        eyes: how they turn to look where this photo shows them, beside the first photo's; `vertices` have it. None: not at all.
         losses: of every step, in order. rounds: how many of them each search took, of reflectance and shape in turn.
     """
 
@@ -91,6 +93,7 @@ class Stage2Result:
     teeth: TeethPlacement = field(default_factory=TeethPlacement)
     shift: NDArray[np.float32] | None = None
     lids: NDArray[np.float32] | None = None
+    eyes: EyeTurn | None = None
 
 
 @dataclass
