@@ -39,6 +39,9 @@ FEWEST_PIXELS = 8
 # Mean linear radiance below which a white is none (eyes that were blacked out), and the share of it that each channel has at
 # least: a photo that is all red says nothing of blue, and not that there is none.
 DARKEST, LEAST_CHANNEL = 0.01, 0.1
+# What is darker than this share of the skin around the eye is no white but lashes, or make-up: between the lids a white is lit half as
+# well, and the palest skin is not twice as bright as a white. The least of 113 rendered portraits is 0.8.
+LEAST_AGAINST_SKIN = 0.4
 # Standard deviations of the logarithm of an eye's white, and of its tint: whites differ between people, are veined, mirror
 # the skin around them, and the model's lids are not the person's.
 LEVEL_SPREAD, TINT_SPREAD = 0.3, 0.12
@@ -123,12 +126,13 @@ def _pixels(image: FloatImage, mask: NDArray[np.bool_]) -> tuple[Floats, Floats]
 @dataclass(frozen=True)
 class _Seen:
     """Where the white of one eye may be: ``places`` (N, 2) beside the iris, their ``colours`` (N, 3), and how much less red each is
-    than the skin around the eye, ``paler`` (N,); None in a grey photo.
+    than the skin around the eye, ``paler`` (N,); None in a grey photo. ``skin`` is that skin's median brightness, 0 where none is seen.
     """
 
     places: Floats
     colours: Floats
     paler: Floats | None
+    skin: float
 
     @classmethod
     def of(cls, inside: tuple[Floats, Floats], around: tuple[Floats, Floats], points: FloatImage, iris: Iris) -> _Seen:
@@ -140,7 +144,8 @@ class _Seen:
         places, colours, skin = inside[0][near], inside[1][near], around[1][beyond < FARTHEST]
         redness, of_skin = (np.log((part[:, 0] + DARK) / (part[:, 2] + DARK)) for part in (colours, skin))
         grey = not len(skin) or np.abs(np.concatenate([redness, of_skin])).max() < GREY
-        return cls(places, colours, None if grey else np.median(of_skin) - redness)
+        brightness = float(np.median(skin.mean(1))) if len(skin) else 0.0
+        return cls(places, colours, None if grey else np.median(of_skin) - redness, brightness)
 
     @property
     def apart(self) -> float:
@@ -162,6 +167,6 @@ class _Seen:
         if kept.sum() < FEWEST_PIXELS:
             return None
         colour = self.colours[kept].mean(0)
-        if colour.mean() < DARKEST:
+        if colour.mean() < max(DARKEST, LEAST_AGAINST_SKIN * self.skin):
             return None
         return White(self.places[kept].astype(np.float32), np.maximum(colour, LEAST_CHANNEL * colour.mean()))

@@ -164,3 +164,16 @@ def test_the_density_is_that_of_its_precision():
     expected = 0.5 * flat @ found.precision @ flat - found.told @ flat
     nothing = found.negative_log(torch.zeros_like(light))
     assert float(found.negative_log(light) - nothing) == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_lashes_and_make_up_around_a_narrow_eye_are_no_white():
+    """As little red as a white is, but far darker than the skin beside it: taken for white, it made any skin shine."""
+    image, eyes, points = face(np.ones(3))
+    half = np.mgrid[:SIZE, :SIZE][1] < SIZE / 2
+    painted = (eyes > 0.0) & half
+    image[painted] = (0.04, 0.04, 0.035)
+    (white,) = find_whites(image, eyes, points)
+    assert (white.pixels[:, 0] > SIZE / 2).all()
+    # On dark skin, or in the shade, the same is told.
+    dim, eyes, points = face(np.full(3, 0.4))
+    assert len(find_whites(dim, eyes, points)) == 2
