@@ -27,6 +27,13 @@ SIDES = ("eye_left", "eye_right")
 # degrees, and mirrored so strongly it would lie on the whole iris as a grey veil, where the photo has one small catchlight.
 EYE_SPECULAR = 0.06
 EYE_ROUGHNESS = 0.15
+# Widths, in the iris's radius, over which the pupil turns into the iris, and the iris into the white: the limbus is no sharp line. And
+# the least of either in texels, below which a circle becomes a staircase.
+PUPIL_BLUR, LIMBUS, LEAST_TEXELS = 0.08, 0.16, 3.0
+# The iris's stroma: fibres that run from the pupil outwards, as waves of so many around, each by so much, as far as a wave has four
+# texels. Their places are nobody's.
+FIBRES = (7, 11, 16, 23, 31, 43)
+FIBRE_DEPTH, FEWEST_TEXELS = 0.09, 4.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,13 @@ class Eyeball:
         away = points - self.centre
         cosine = away @ self.gaze / np.maximum(np.linalg.norm(away, axis=1), 1e-6)
         return np.asarray(np.arccos(np.clip(cosine, -1.0, 1.0)), np.float32)
+
+    def around(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N,) radians by which each of (N, 3) points lies around the gaze, from the subject's left upwards."""
+        right = np.cross([0.0, 1.0, 0.0], self.gaze)
+        right /= max(1e-6, float(np.linalg.norm(right)))
+        away = points - self.centre
+        return np.asarray(np.arctan2(away @ np.cross(self.gaze, right), away @ right), np.float32)
 
 
 def fit_sphere(points: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
@@ -88,19 +102,46 @@ def find_eyeball(
 
 
 def paint_eye(
-    share: NDArray[np.float32], iris: NDArray[np.float32], sclera: NDArray[np.float32]
+    share: NDArray[np.float32],
+    iris: NDArray[np.float32],
+    sclera: NDArray[np.float32],
+    around: NDArray[np.float32] | None = None,
+    texel: float = 0.0,
 ) -> NDArray[np.float32]:
-    """(N, 3) linear albedo at angles from the gaze given as ``share`` (N,) of the iris's: pupil, iris, limbus, sclera."""
-    pupil = _step(share, PUPIL_SHARE, 0.06)
-    edge = _step(share, 1.0, 0.07)
+    """(N, 3) linear albedo at angles from the gaze given as ``share`` (N,) of the iris's: pupil, iris, limbus, sclera.
+
+    ``around``: (N,) radians around the gaze, for the iris's fibres; None: it has none. ``texel``: the side of a texel as a share of the
+    iris's radius.
+    """
+    pupil = _step(share, PUPIL_SHARE, max(PUPIL_BLUR, LEAST_TEXELS * texel))
+    edge = _step(share, 1.0, max(LIMBUS, LEAST_TEXELS * texel))
     # The iris is darkest at its rim (limbal ring) and lightest around the pupil's collarette.
     ring = np.interp(share, (PUPIL_SHARE, 0.5, 0.8, 1.0), (0.8, 1.25, 1.0, 0.45))
+    if around is not None:
+        ring = ring * _fibres(share, around, texel)
     blush = np.interp(share, (1.0, 2.6), (0.0, 1.0))
     white = sclera[None] * (1.0 - blush[:, None] * np.array([0.08, 0.22, 0.24]))
     coloured = (
         np.full((len(share), 3), PUPIL_ALBEDO) * (1.0 - pupil[:, None]) + pupil[:, None] * ring[:, None] * iris[None]
     )
     return np.asarray(coloured * (1.0 - edge[:, None]) + white * edge[:, None], np.float32)
+
+
+def texel_share(share: NDArray[np.float32]) -> float:
+    """The side of a texel as a share of the iris's radius, of texels at angles ``share`` (N,) of the iris's; 1 where none is in it."""
+    return float(np.sqrt(np.pi / max(np.pi, float((share < 1.0).sum()))))
+
+
+def _fibres(share: NDArray[np.float32], around: NDArray[np.float32], texel: float) -> NDArray[np.float32]:
+    """(N,) factors of the stroma's brightness, 1 in the mean."""
+    result = np.ones_like(share)
+    for number, count in enumerate(FIBRES):
+        texels = 2.0 * np.pi * share / (count * max(texel, 1e-6))
+        depth = FIBRE_DEPTH * np.clip(texels / FEWEST_TEXELS - 1.0, 0.0, 1.0)
+        # Fibres bend a little on their way, and no two waves begin together.
+        bend = 2.0 * np.sin(5.0 * share + 1.7 * number) + 2.4 * number
+        result += depth * np.cos(count * around + bend)
+    return np.asarray(result, np.float32)
 
 
 def eye_colours(

@@ -16,7 +16,7 @@ from ..faces.skin_colour import part_albedo
 from .atlas import Atlas, make_atlas
 from .blending import DETAIL, shares
 from .completion import completed, source_shares, without_fringe
-from .eyes import EYE_ROUGHNESS, EYE_SPECULAR, SIDES, eye_colours, paint_eye
+from .eyes import EYE_ROUGHNESS, EYE_SPECULAR, SIDES, eye_colours, paint_eye, texel_share
 from .fill import pad
 from .map_view import MapView, SeenAtlas
 from .reference import PICTURE_SIZE, STEP_SHARE, LitPicture, refine_by_rendering
@@ -212,9 +212,16 @@ class MapProblem:
         """Their colours from all photos, and the gaze of the photo that shows them best: a map has one."""
         shown = [float(sum(photo.weight[photo.atlas.is_part(side)].sum() for side in SIDES)) for photo in seen]
         self.gaze = self.views[int(np.argmax(shown))]
+        sights = {side: self._eye_sights(side, seen, shading) for side in SIDES}
+        # A person's irises are of one colour, and each alone may lie in the shadow of lashes or mirror the sky.
+        iris, _ = eye_colours(*(np.concatenate(part) for part in zip(*sights.values(), strict=True)))
         for side in SIDES:
-            sights = [view.eye_sight(side, s, lit) for view, s, lit in zip(self.views, seen, shading, strict=True)]
-            self.eye_colours[side] = eye_colours(*(np.concatenate(part) for part in zip(*sights, strict=True)))
+            self.eye_colours[side] = iris, eye_colours(*sights[side])[1]
+
+    def _eye_sights(self, side: str, seen: list[SeenAtlas], shading: list[Lit]) -> tuple[FloatImage, ...]:
+        """`MapView.eye_sight` of all photos, one after the other."""
+        sights = [view.eye_sight(side, s, lit) for view, s, lit in zip(self.views, seen, shading, strict=True)]
+        return tuple(np.concatenate(part) for part in zip(*sights, strict=True))
 
     def paint_eyes(self, maps: FinishedMaps, atlas: Atlas) -> None:
         """Paint both eyes into ``maps``, as far as ``atlas`` has texels of them."""
@@ -222,6 +229,7 @@ class MapProblem:
             ball, (iris, sclera) = self.gaze.eyeballs[side], self.eye_colours[side]
             target = atlas.only(atlas.is_part(side))
             where = target.rows, target.columns
-            share = ball.angle(target.interpolate(self.model, self.gaze.vertices)) / ball.iris_angle
-            maps.diffuse[where] = paint_eye(share, iris, sclera)
+            points = target.interpolate(self.model, self.gaze.vertices)
+            share = ball.angle(points) / ball.iris_angle
+            maps.diffuse[where] = paint_eye(share, iris, sclera, ball.around(points), texel_share(share))
             maps.specular[where], maps.roughness[where] = EYE_SPECULAR, EYE_ROUGHNESS

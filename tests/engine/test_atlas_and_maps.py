@@ -334,3 +334,32 @@ def test_stage_3_as_a_whole_gives_maps_in_range(known, problem):
     assert problem.losses[-1] < problem.losses[0]
     assert 0.05 < maps.coverage[:, :, 0].mean() < 0.9
     assert maps.coverage.sum(2) == pytest.approx(1.0, abs=1e-5)
+
+
+class _EyesSeen:
+    """A photo of two eyes, whose irises differ in shade, and what it shows at their texels."""
+
+    weight = np.ones(200, np.float32)
+
+    def __init__(self) -> None:
+        self.colours = {"eye_left": (0.04, 0.06, 0.1), "eye_right": (0.05, 0.045, 0.06)}
+        self.whites = {"eye_left": 0.5, "eye_right": 0.4}
+        self.atlas = self
+
+    def is_part(self, side: str) -> np.ndarray:
+        return np.arange(200) < 100 if side == "eye_left" else np.arange(200) >= 100
+
+    def eye_sight(self, side: str, *_) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        share = np.repeat(np.array([0.7, 1.5], np.float32), 50)
+        albedo = np.where(share[:, None] < 1.0, self.colours[side], self.whites[side]).astype(np.float32)
+        return share, albedo, np.ones(100, np.float32)
+
+
+def test_a_person_s_irises_are_of_one_colour_and_each_white_is_its_own():
+    photo = _EyesSeen()
+    problem = MapProblem.__new__(MapProblem)
+    problem.views, problem.eye_colours = [photo, photo], {}
+    problem._find_eyes([photo, photo], [None, None])
+    (left, left_white), (right, right_white) = (problem.eye_colours[side] for side in ("eye_left", "eye_right"))
+    assert np.array_equal(left, right) and 0.039 < left[0] < 0.051
+    assert left_white == pytest.approx(0.5, abs=0.01) and right_white == pytest.approx(0.4, abs=0.01)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from nextgenface.engine.faces.model import PART_NAMES
-from nextgenface.engine.fit.eyes import TYPICAL_SCLERA, Eyeball, eye_colours, find_eyeball, fit_sphere, paint_eye
+from nextgenface.engine.fit.eyes import (
+    TYPICAL_SCLERA,
+    Eyeball,
+    eye_colours,
+    find_eyeball,
+    fit_sphere,
+    paint_eye,
+    texel_share,
+)
 from nextgenface.engine.scene.camera import Camera
 
 
@@ -59,6 +67,53 @@ def test_the_painted_eye_is_dark_coloured_white_from_inside_out():
     assert pupil.max() < 0.02
     assert ring.argmax() == 2 and ring.mean() < 0.2
     assert white.min() > 0.4
+
+
+def _painted(size: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """A square of ``size`` texels across an iris, and its white: share (S, S), albedo's green (S, S), and a texel's side."""
+    rows, columns = (np.mgrid[0:size, 0:size] + 0.5) / size * 3.0 - 1.5
+    share = np.hypot(rows, columns).astype(np.float32)
+    texel = texel_share(share.reshape(-1))
+    iris, sclera = np.array([0.05, 0.1, 0.2], np.float32), np.array([0.6, 0.55, 0.5], np.float32)
+    around = np.arctan2(rows, columns).reshape(-1).astype(np.float32)
+    painted = paint_eye(share.reshape(-1), iris, sclera, around, texel)
+    return share, painted[:, 1].reshape(size, size), texel
+
+
+@pytest.mark.parametrize("size", [24, 96])
+def test_the_iris_s_rim_is_no_staircase(size):
+    """Between neighbouring texels the brightness changes by a part of the way from iris to white only."""
+    share, green, texel = _painted(size)
+    assert texel == pytest.approx(3.0 / size, rel=0.05)
+    rim = np.abs(share - 1.0) < 0.3
+    step = np.abs(np.diff(green, axis=1))[rim[:, 1:]].max()
+    # Measured: 0.46 of the way at 24 texels, 0.29 at 96; 0.97 and 0.62 with the widths of a sharp rim.
+    assert step < (0.6 if size == 24 else 0.35) * (0.55 - 0.045)
+
+
+def test_an_iris_has_fibres_where_the_map_is_fine_enough_and_its_own_colour_in_the_mean():
+    spread = []
+    for size in (24, 96, 384):
+        share, green, _ = _painted(size)
+        ring = np.abs(share - 0.7) < 0.06
+        assert green[ring].mean() == pytest.approx(0.1 * np.interp(0.7, (0.5, 0.8), (1.25, 1.0)), rel=0.06)
+        spread.append(green[ring].std() / green[ring].mean())
+    assert spread[0] < 0.08 < spread[1] < spread[2] < 0.25
+
+
+def test_places_around_the_gaze_turn_once():
+    gaze = np.array([0.3, 0.2, 0.9]) / np.linalg.norm([0.3, 0.2, 0.9])
+    ball = Eyeball(np.array([30.0, 5.0, 60.0]), 12.0, gaze)
+    right = np.cross([0.0, 1.0, 0.0], gaze)
+    right /= np.linalg.norm(right)
+    turns = np.radians(np.arange(-170.0, 180.0, 20.0))
+    ring = ball.centre + 12.0 * (
+        0.9 * gaze + 0.4 * (np.cos(turns)[:, None] * right + np.sin(turns)[:, None] * np.cross(gaze, right))
+    )
+    assert ball.around(ring.astype(np.float32)) == pytest.approx(turns, abs=1e-4)
+    # Upwards is a quarter of a turn.
+    top = ball.centre + 12.0 * (gaze + 0.2 * np.array([0.0, 1.0, 0.0]))
+    assert ball.around(top[None].astype(np.float32))[0] == pytest.approx(np.pi / 2, abs=0.05)
 
 
 def test_colours_come_from_ring_and_white_and_stay_within_what_eyes_are():

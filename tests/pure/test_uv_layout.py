@@ -146,7 +146,11 @@ def test_eye_is_a_disc_with_the_iris_in_its_centre(head, part, side):
     centre = points.mean(0)
     seen = points[:, 2] > centre[2] + 0.75 * np.linalg.norm(points - centre, axis=1).mean()
     assert np.abs(uv[seen].mean(0) - middle).max() < 0.1 * diameter.min()
-    front = corners[:, :, 2].min(1) > centre[2] + 5.0
+    # What an iris covers that looks up to 25 degrees aside is true to length, and takes half of the disc.
+    radius = np.linalg.norm(points - centre, axis=1).mean()
+    front = corners[:, :, 2].min(1) > centre[2] + np.cos(np.radians(48.0)) * radius
+    across = flat[disc][front].reshape(-1, 2)
+    assert np.ptp(across, axis=0).min() > 0.42 * diameter.min()
     figures = stretch(corners[front], flat[disc][front], "eye")
     assert figures["eye_l2"] < 1.05
     assert figures["eye_conformal_max"] < 1.6

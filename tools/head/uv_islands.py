@@ -10,9 +10,10 @@ from .uv_charts import Chart, arc_share, corner_triangles, edges, fan, rims, tut
 from .uv_energy import Array, Ints, flatten, minimise, targets, twice_area, twice_area_of
 from .uv_figures import cover_count, split_corners
 
-# The eyeball is true to length along the meridians up to here, degrees from the iris; behind, it is drawn in.
-EYE_TRUE = 75.0
-EYE_BEHIND = 0.3
+# The eyeball is true to length along the meridians up to here, degrees from the front pole: an iris reaches so far that looks 25 degrees
+# aside. Behind, it is drawn in, for there is white alone, and most of it is hidden.
+EYE_TRUE = 50.0
+EYE_BEHIND = 0.15
 
 
 @dataclass(frozen=True)
