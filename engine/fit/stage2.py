@@ -19,7 +19,7 @@ from torch import Tensor
 from ..faces.model import PART_NAMES, FaceModel
 from ..landmarks.schemes import SCHEMES
 from ..render.geometry import TracedScene
-from ..render.transfer import camera_visibility, diffuse_transfer, primary_hits
+from ..render.transfer import camera_visibility, diffuse_transfer, glossy_transfer, primary_hits
 from ..reporter import Reporter
 from ..scene.camera import Camera
 from ..settings import Settings
@@ -44,7 +44,7 @@ from .silhouette import Silhouette, find_silhouette
 from .teeth import TeethPlacement
 from .tracing import trace_bounce, trace_transfer
 from .watch import Stage2State, Watch, nobody
-from .whites import White, WhiteEvidence
+from .whites import WET_F0, WET_ROUGHNESS, White, WhiteEvidence
 
 SCALES = (0.25, 0.5, 1.0)
 # Several photos are laid on each other once more, with shadows and light of the shape found last.
@@ -197,7 +197,7 @@ class _Photo:
         check: Callable[[], None],
     ) -> WhiteEvidence | None:
         """What the whites of the eyes tell, each where the model's eyeball is seen in its pixels."""
-        transfers, colours = [], []
+        transfers, colours, mirrored = [], [], []
         for white in self.seen.whites:
             triangle, barycentric = primary_hits(scene, camera, white.pixels * np.float32(scale))
             part = self.model.face_part[self.model.triangle_face[triangle]]
@@ -209,9 +209,15 @@ class _Photo:
             normals = torch.nn.functional.normalize(normals, dim=1)
             rays, bands = self.settings.transfer_directions, self.settings.bands
             reached = diffuse_transfer(scene, points, normals, rays, bands, seed, between_blocks=check)
+            towards = torch.nn.functional.normalize(torch.from_numpy(camera.centre).float() - points, dim=1)
+            nodes = (WET_ROUGHNESS,)
+            shine = glossy_transfer(
+                scene, points, normals, towards, nodes, bands=bands, seed=seed, between_blocks=check
+            )
             transfers.append(reached.mean(0))
+            mirrored.append((WET_F0 * shine[:, 0, 0] + shine[:, 0, 1]).mean(0))
             colours.append(white.colour)
-        return WhiteEvidence.of(transfers, colours) if transfers else None
+        return WhiteEvidence.of(transfers, colours, mirrored) if transfers else None
 
     def reflectance_problem(self, head: DifferentiableHead, traced: _Traced) -> ReflectanceProblem:
         """What the photo says of light and reflectance."""

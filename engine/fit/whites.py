@@ -42,6 +42,9 @@ DARKEST, LEAST_CHANNEL = 0.01, 0.1
 # What is darker than this share of the skin around the eye is no white but lashes, or make-up: between the lids a white is lit half as
 # well, and the palest skin is not twice as bright as a white. The least of 113 rendered portraits is 0.8.
 LEAST_AGAINST_SKIN = 0.4
+# An eye is wet, and mirrors a window beside the face as far as its white: F0 of the cornea's tears (n = 1.376), and the roughness it
+# is traced with, the least that skin is.
+WET_F0, WET_ROUGHNESS = 0.025, 0.2
 # Standard deviations of the logarithm of an eye's white, and of its tint: whites differ between people, are veined, mirror
 # the skin around them, and the model's lids are not the person's.
 LEVEL_SPREAD, TINT_SPREAD = 0.3, 0.12
@@ -60,17 +63,22 @@ class WhiteEvidence:
     """What the whites of the eyes tell of B light coefficients: a Gaussian, ``0.5 (G L - 1)' W (G L - 1)``.
 
     Attributes:
-        response: (E, 3, B) of each of E eyes: radiance by the bare white's albedo per unit of each coefficient, over the
-            radiance that is seen; 1 where both agree.
+        response: (E, 3, B) of each of E eyes: radiance by the bare white's albedo, and by what it mirrors, per unit of each
+            coefficient, over the radiance that is seen; 1 where both agree.
     """
 
     response: Tensor
 
     @classmethod
-    def of(cls, transfers: Sequence[Tensor], colours: Sequence[Floats]) -> WhiteEvidence:
-        """From each eye's mean diffuse transfer (B,) and colour (3,)."""
+    def of(
+        cls, transfers: Sequence[Tensor], colours: Sequence[Floats], mirrored: Sequence[Tensor] | None = None
+    ) -> WhiteEvidence:
+        """From each eye's mean diffuse transfer (B,), its colour (3,), and what its wet surface mirrors (B,); None: nothing."""
         albedo = part_albedo("eye_left")
         rows = [torch.outer(torch.from_numpy(albedo / c).float(), t) for t, c in zip(transfers, colours, strict=True)]
+        if mirrored is not None:
+            shine = [torch.outer(torch.from_numpy(1.0 / c).float(), m) for m, c in zip(mirrored, colours, strict=True)]
+            rows = [row + own for row, own in zip(rows, shine, strict=True)]
         return cls(torch.stack(rows))
 
     @property
