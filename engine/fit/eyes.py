@@ -127,9 +127,17 @@ def paint_eye(
     return np.asarray(coloured * (1.0 - edge[:, None]) + white * edge[:, None], np.float32)
 
 
-def texel_share(share: NDArray[np.float32]) -> float:
-    """The side of a texel as a share of the iris's radius, of texels at angles ``share`` (N,) of the iris's; 1 where none is in it."""
-    return float(np.sqrt(np.pi / max(np.pi, float((share < 1.0).sum()))))
+def texel_share(model: FaceModel, vertices: NDArray[np.float32], side: str, ball: Eyeball, size: int) -> float:
+    """The side of a texel of maps of ``size`` texels as a share of the iris's radius, where ``vertices`` (V, 3) have the iris of an eye."""
+    own = model.face_part[model.triangle_face] == PART_NAMES.index(side)
+    corners, flat = vertices[model.triangles[own]], model.triangle_uv[own].astype(np.float64)
+    iris = ball.angle(corners.mean(1)) < ball.iris_angle
+    chosen = iris if iris.any() else np.ones_like(iris)
+    solid = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    first, second = flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]
+    drawn = np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0])
+    millimetres = np.sqrt(solid[chosen].sum() / max(1e-12, drawn[chosen].sum())) / size
+    return float(millimetres / (ball.radius * ball.iris_angle))
 
 
 def _fibres(share: NDArray[np.float32], around: NDArray[np.float32], texel: float) -> NDArray[np.float32]:

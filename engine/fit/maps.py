@@ -231,5 +231,6 @@ class MapProblem:
             where = target.rows, target.columns
             points = target.interpolate(self.model, self.gaze.vertices)
             share = ball.angle(points) / ball.iris_angle
-            maps.diffuse[where] = paint_eye(share, iris, sclera, ball.around(points), texel_share(share))
+            texel = texel_share(self.model, self.gaze.vertices, side, ball, len(maps.diffuse))
+            maps.diffuse[where] = paint_eye(share, iris, sclera, ball.around(points), texel)
             maps.specular[where], maps.roughness[where] = EYE_SPECULAR, EYE_ROUGHNESS

@@ -16,7 +16,7 @@ from nextgenface.engine.faces.model import PART_NAMES  # noqa: E402
 from nextgenface.engine.fit.atlas import make_atlas  # noqa: E402
 from nextgenface.engine.fit.completion import continued  # noqa: E402
 from nextgenface.engine.fit.correction import Rendered, corrected, make_skin_mask  # noqa: E402
-from nextgenface.engine.fit.eyes import SIDES, find_eyeball  # noqa: E402
+from nextgenface.engine.fit.eyes import SIDES, find_eyeball, texel_share  # noqa: E402
 from nextgenface.engine.fit.lit_picture import resized_lit  # noqa: E402
 from nextgenface.engine.fit.map_view import MapView, SeenAtlas  # noqa: E402
 from nextgenface.engine.fit.maps import FinishedMaps, MapProblem  # noqa: E402
@@ -334,6 +334,18 @@ def test_stage_3_as_a_whole_gives_maps_in_range(known, problem):
     assert problem.losses[-1] < problem.losses[0]
     assert 0.05 < maps.coverage[:, :, 0].mean() < 0.9
     assert maps.coverage.sum(2) == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("size", [256, 1024])
+def test_the_side_of_a_texel_is_that_of_the_iris_s_own_texels(known, size):
+    model, vertices = known.model, known.truth.vertices
+    atlas = make_atlas(model, size)
+    for side in SIDES:
+        ball = find_eyeball(model, vertices, side, known.truth.camera, np.zeros((2, 2), np.float32))
+        points = atlas.interpolate(model, vertices)[atlas.is_part(side)]
+        inside = (ball.angle(points) < ball.iris_angle).sum()
+        # A disc of radius 1 holds pi over the texel's area of them.
+        assert texel_share(model, vertices, side, ball, size) == pytest.approx(np.sqrt(np.pi / inside), rel=0.06)
 
 
 class _EyesSeen:
