@@ -25,6 +25,7 @@ PIXELS_PER_OBSERVATION = 10.0
 # them.
 REACH_MM = 12.0
 SMOOTHED_POINTS = 1500
+# A point counts as part of the face where the model's soft mask says so.
 LEAST_FACE = 0.3
 
 

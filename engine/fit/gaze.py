@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..faces.model import PART_NAMES, FaceModel
+from ..faces.model import FaceModel
+from ..faces.smooth_functions import part_vertices
 from .eyes import SIDES, Eyeball
 
 Floats = NDArray[np.float64]
@@ -42,10 +43,9 @@ def eye_turn(
     """
     shift = np.zeros((model.vertex_count, 3), np.float32)
     for side in SIDES:
-        polygons = model.quads[model.face_part == PART_NAMES.index(side)]
-        if not len(polygons):
+        own = part_vertices(model, side)
+        if not own.any():
             continue
-        own = np.unique(polygons[polygons >= 0])
         (vertices, balls), (first, first_balls) = seen, painted
         ball, other = balls[side], first_balls[side]
         away = vertices[own] - ball.centre

@@ -23,7 +23,7 @@ from ..render.transfer import camera_visibility, diffuse_transfer, glossy_transf
 from ..reporter import Reporter
 from ..scene.camera import Camera
 from ..settings import Settings
-from .agreement import POINT_COUNT, Agreement, Sight, surface_points
+from .agreement import LEAST_FACE, POINT_COUNT, Agreement, Sight, surface_points
 from .eyes import SIDES
 from .gaze import EyeTurn
 from .head import DifferentiableCamera, DifferentiableHead
@@ -52,8 +52,7 @@ SCALES_OF_SEVERAL = (*SCALES, 1.0)
 SAMPLE_COUNT = 4000
 # Steps that each search for the reflectance may take, and the last one, as shares of the setting.
 REFLECTANCE_SHARE, LAST_SHARE = 0.0375, 0.15
-# A point counts as part of the face where the model's soft mask says so, and less where it is seen from the side.
-LEAST_FACE = 0.3
+# A point counts less where it is seen from the side.
 LEAST_COSINE = 0.15
 # What a point of the brows counts: people's lie beside the model's, and dark hair on light skin, or skin where hair is expected,
 # says little of either.
@@ -176,7 +175,7 @@ class _Photo:
         normal = torch.nn.functional.normalize(normals, dim=1)
         transfer = trace_transfer(scene, points, normal, view.camera.centre, self.settings, seed, check, bounced)
         # A point that faces away from the camera says little, and its shading least.
-        weight = samples.weight * ((transfer.cosine - LEAST_COSINE) / (0.5 - LEAST_COSINE)).clamp(0.0, 1.0)
+        weight = samples.weight * _facing(transfer)
         trusted = Samples(samples.triangle, samples.barycentric, samples.pixel, samples.colour, weight)
         whites = self._trace_whites(scene, head, vertices, vertex_normals, view.camera, scale, seed, check)
         silhouette = None
@@ -298,10 +297,9 @@ class _Photo:
         visible = torch.from_numpy(camera_visibility(scene, camera.centre, points.numpy(), normals.numpy()))
         pixel = torch.from_numpy(camera.project(points.numpy())).float()
         skin = sample_image(torch.from_numpy(traced.view.weight[:, :, None]), pixel)[:, 0]
-        facing = ((transfer.cosine - LEAST_COSINE) / (0.5 - LEAST_COSINE)).clamp(0.0, 1.0)
         expected = transfer.lit(light).radiance(albedo, *surface.unbind(1))
         area = float(traced.view.weight.sum())
-        return Sight(torch.from_numpy(traced.view.image), expected, visible * skin * facing, area)
+        return Sight(torch.from_numpy(traced.view.image), expected, visible * skin * _facing(transfer), area)
 
     def move(self, place: Posed, scale: float) -> None:
         """Take over what was found at ``scale``."""
@@ -462,6 +460,11 @@ def fit_statistical(
     """
     make_repeatable()
     return _Stage2(model, identity, seen, settings, reporter, watch).run()
+
+
+def _facing(transfer: Transfer) -> Tensor:
+    """(N,) what points count by how far they face the camera, in [0, 1]."""
+    return ((transfer.cosine - LEAST_COSINE) / (0.5 - LEAST_COSINE)).clamp(0.0, 1.0)
 
 
 def visible_samples(model: FaceModel, scene: TracedScene, view: View, count: int, seed: int) -> Samples:
