@@ -19,6 +19,7 @@ from .atlas import Atlas, make_atlas
 from .blending import Band, standing
 from .eyes import SIDES, Eyeball
 from .fill import pad
+from .glints import without_glints
 from .head import DifferentiableHead
 from .lit_picture import diffuse_picture, packed_lit, unpack_lit
 from .photometric import View, sample_image
@@ -69,8 +70,9 @@ class MapView:
         found: its expression, camera and light. detail: the photo at its finest, with the weights of skin.
         eyes: the same picture's weights of the open eyes (H, W). eyeballs: side -> where it looks. brows: (H, W) 1 where the
             detector saw brows.
-        trust: (T, T) in [0, 1], 0 where the photo shows something before the skin; shown: (S, S, 3) what it shows at the
-            fitted texels; share: (S, S) of their detail, against other photos. All three are found by `MapProblem.run`.
+        trust: (T, T) in [0, 1], 0 where the photo shows something before the skin; dimming: (T, T, 3), what is left of its
+            radiance without glints; shown: (S, S, 3) what it shows at the fitted texels; share: (S, S) of their detail, against other
+            photos. All four are found by `MapProblem.run`.
     """
 
     model: FaceModel
@@ -83,6 +85,7 @@ class MapView:
     brows: FloatImage | None = None
     teeth: FloatImage | None = None
     trust: FloatImage = field(default_factory=lambda: np.ones((1, 1), np.float32))
+    dimming: FloatImage = field(default_factory=lambda: np.ones((1, 1, 3), np.float32))
     shown: FloatImage = field(default_factory=lambda: np.zeros((1, 1, 3), np.float32))
     share: FloatImage = field(default_factory=lambda: np.ones((1, 1), np.float32))
 
@@ -121,13 +124,14 @@ class MapView:
         return SeenAtlas(atlas, colour, (visible * ramp * trusted).astype(np.float32), cosine.astype(np.float32))
 
     def photo_at(self, atlas: Atlas) -> NDArray[np.float32]:
-        """(N, 3) linear radiance of the photo where the texels project."""
+        """(N, 3) linear radiance of the photo where the texels project, without glints."""
         pixel = self.detail.camera.project(atlas.interpolate(self.model, self.vertices)).astype(np.float32)
-        return np.asarray(sample_image(torch.from_numpy(self.detail.image), torch.from_numpy(pixel)).numpy())
+        shown = sample_image(torch.from_numpy(self.detail.image), torch.from_numpy(pixel)).numpy()
+        return np.asarray(shown * atlas.sample(self.dimming))
 
     def judge(self, texels: Texels, white: FloatImage) -> None:
-        """Find out where this photo, which ``texels`` are of, shows something else than skin; ``white`` (3,) is the linear albedo
-        that the white of its eyes has in its light.
+        """Find out where this photo, which ``texels`` are of, shows something else than skin, and glints; ``white`` (3,) is the linear
+        albedo that the white of its eyes has in its light.
         """
         atlas = make_atlas(self.model, texels.size)
         on_head = {name: self.model.regions[name] for name in REGIONS}
@@ -142,6 +146,7 @@ class MapView:
         face = atlas.interpolate(self.model, self.model.regions["face"][:, None]).sum() / texels.size**2
         side = texels.size * float(np.sqrt(face / FACE_SHARE))
         self.trust = skin_trust(texels, regions, side) * white_trust(texels, regions["eyelids"], white, side)
+        self.dimming = without_glints(texels, regions, side)
 
     def shade(self) -> Lit:
         """Shading of a square of `SHADING_SIZE` texels or fewer, row by row: traced where the camera sees them, continued

@@ -59,11 +59,12 @@ class FoundMaps:
     """What `MapProblem.run` finds out beside the maps, and what follows it needs.
 
     Attributes:
-        trusts: of each photo, `MapView.trust`. gaze: number of the photo whose gaze the eyes have.
+        trusts, dimmings: of each photo, `MapView.trust` and `MapView.dimming`. gaze: number of the photo whose gaze the eyes have.
         eye_colours: side -> iris and sclera, (3,) linear.
     """
 
     trusts: list[FloatImage]
+    dimmings: list[FloatImage]
     gaze: int
     eye_colours: dict[str, tuple[FloatImage, FloatImage]]
 
@@ -124,13 +125,14 @@ class MapProblem:
     def found(self) -> FoundMaps:
         """What `run` or `unrefined` found out."""
         gaze = next(number for number, view in enumerate(self.views) if view is self.gaze)
-        return FoundMaps([view.trust for view in self.views], gaze, self.eye_colours)
+        trusts, dimmings = [view.trust for view in self.views], [view.dimming for view in self.views]
+        return FoundMaps(trusts, dimmings, gaze, self.eye_colours)
 
     def resume(self, found: FoundMaps) -> None:
         """Know what was ``found`` in an earlier run, as if this one had."""
         make_repeatable()
-        for view, trust in zip(self.views, found.trusts, strict=True):
-            view.trust = trust
+        for view, trust, dimming in zip(self.views, found.trusts, found.dimmings, strict=True):
+            view.trust, view.dimming = trust, dimming
         self.gaze, self.eye_colours = self.views[found.gaze], dict(found.eye_colours)
         self._keep_detail(self.look(make_atlas(self.model, self.size)))
 

@@ -203,6 +203,7 @@ def stage3_arrays(maps: FinishedMaps, found: FoundMaps) -> dict[str, NDArray[Any
         "stage3_roughness": maps.roughness,
         "stage3_coverage": maps.coverage,
         "stage3_trust": np.stack(found.trusts),
+        "stage3_dimming": np.stack(found.dimmings),
         "stage3_gaze": np.array([found.gaze], np.int64),
         "stage3_eyes": np.stack([np.stack(found.eye_colours[side]) for side in SIDES]),
     }
@@ -228,9 +229,10 @@ def stage3_of(state: StateReader, size: int) -> tuple[FinishedMaps, FoundMaps]:
     if any(len(image) != size for image in others):
         raise CheckpointError("The checkpoint's maps are of different sizes.", _AGAIN)
     trusts = state.take("stage3_trust", np.float32, state.photos, None, None)
+    dimmings = state.take("stage3_dimming", np.float32, state.photos, None, None, 3)
     eyes = state.take("stage3_eyes", np.float32, len(SIDES), 2, 3)
     gaze = int(state.take("stage3_gaze", np.int64, 1)[0])
     if not 0 <= gaze < state.photos:
         raise CheckpointError("The checkpoint's gaze is that of no photo.", _AGAIN)
     colours = {side: (eyes[i, 0], eyes[i, 1]) for i, side in enumerate(SIDES)}
-    return maps, FoundMaps(list(trusts), gaze, colours)
+    return maps, FoundMaps(list(trusts), list(dimmings), gaze, colours)

@@ -64,7 +64,7 @@ MIRRORING = 1.0
 # shows the white; how far apart both must be for it to be told; and how near to the lids' edge it must begin, as a share of the
 # map's side. Lashes and the lid's rim lie beside it, so its edge is narrower than others.
 WHITE_SHARE, WHITE_APART, WHITE_DARK, WHITE_NEAR, WHITE_EDGE = 0.6, 0.6, 0.01, 0.012, 0.002
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 def skin_trust(texels: Texels, regions: Mapping[str, FloatImage], side: float | None = None) -> FloatImage:
@@ -99,7 +99,7 @@ def white_trust(texels: Texels, eyelids: FloatImage, white: FloatImage, side: fl
         texels: one photo's. eyelids: (S, S) the model's soft mask. side: as in `skin_trust`.
         white: (3,) linear albedo of the white as this photo shows it under the same light.
     """
-    lids = _grown({"eyelids": eyelids}, side)["eyelids"]
+    lids = misplaced({"eyelids": eyelids}, side)["eyelids"]
     skin = texels.at_seen(texels.diffuse)
     shown = texels.colour / texels.body.clamp(min=1e-3)
     way = torch.log((torch.from_numpy(white).float() + WHITE_DARK) / (skin + WHITE_DARK))
@@ -110,7 +110,7 @@ def white_trust(texels: Texels, eyelids: FloatImage, white: FloatImage, side: fl
     is_white = texels.image(((share > WHITE_SHARE) & told).float()[:, None]).numpy()[:, :, 0]
     covered = (is_white > 0.5) & (lids > 0.2) & (texels.weight.numpy() > 0.0)
     opening = ((texels.skin.numpy() < 0.5) & (lids > 0.2)).astype(np.uint8)
-    at_edge = cv2.dilate(opening, _disc(WHITE_NEAR * side)) > 0
+    at_edge = cv2.dilate(opening, disc(WHITE_NEAR * side)) > 0
     _, label = cv2.connectedComponents(covered.astype(np.uint8), connectivity=8)
     return _without(covered & np.isin(label, np.unique(label[covered & at_edge])), WHITE_EDGE * side)
 
@@ -118,7 +118,7 @@ def white_trust(texels: Texels, eyelids: FloatImage, white: FloatImage, side: fl
 def _without(covered: BoolImage, edge: float) -> FloatImage:
     """(S, S) 0 on ``covered`` and at its edges, where both mix and which are ``edge`` texels wide; 1 elsewhere."""
     edge = max(1.0, edge)
-    wide = cv2.dilate(covered.astype(np.uint8), _disc(edge)).astype(np.float32)
+    wide = cv2.dilate(covered.astype(np.uint8), disc(edge)).astype(np.float32)
     return np.asarray(1.0 - np.clip(2.0 * cv2.GaussianBlur(wide, (0, 0), edge), 0.0, 1.0), np.float32)
 
 
@@ -127,11 +127,11 @@ def deviations(texels: Texels, regions: Mapping[str, FloatImage], side: float) -
     weight = texels.weight.numpy()
     expected = _expected(texels)
     difference = smooth(_log_ratio(texels, expected), weight, max(0.5, NOISE * side))
-    luminance = difference @ _LUMINANCE
+    luminance = difference @ LUMINANCE
     tint = np.stack([difference[:, :, 0] - difference[:, :, 1], difference[:, :, 2] - difference[:, :, 1]], 2)
     luminance = luminance - _trend(luminance, weight, DARKER)
     tint = tint - np.stack([_trend(tint[:, :, channel], weight, TINTED) for channel in range(2)], 2)
-    spread = _grown(regions, side)
+    spread = misplaced(regions, side)
     allowed = {name: share * spread[name] for name, share in DARKER_BY_REGION.items()}
     other = _hairless_mirror(luminance, weight, side)
     for name in HAIR:
@@ -147,23 +147,26 @@ def deviations(texels: Texels, regions: Mapping[str, FloatImage], side: float) -
     tinted = usual + sum(share * painted[name] for name, share in TINTED_BY_REGION.items())
     tint[:, :, 0] = np.where(tint[:, :, 0] > 0.0, tint[:, :, 0] / RUDDIER, tint[:, :, 0])
     away = np.sqrt(by_light**2 + (tint**2).sum(2) / tinted**2)
-    away = np.where(luminance > 0.0, away / (1.0 + MIRRORING * _mirroring(texels)), away)
+    away = np.where(luminance > 0.0, away / (1.0 + MIRRORING * mirroring(texels)), away)
     return np.asarray(np.where(weight > 0.0, away, 0.0), np.float32)
 
 
-def _grown(regions: Mapping[str, FloatImage], side: float) -> dict[str, FloatImage]:
+def misplaced(regions: Mapping[str, FloatImage], side: float) -> dict[str, FloatImage]:
     """``regions`` with those of `MISPLACED` spread by so much."""
     return {
-        name: np.asarray(cv2.dilate(mask, _disc(MISPLACED[name] * side)), np.float32) if name in MISPLACED else mask
+        name: np.asarray(cv2.dilate(mask, disc(MISPLACED[name] * side)), np.float32) if name in MISPLACED else mask
         for name, mask in regions.items()
     }
 
 
 def _expected(texels: Texels) -> Tensor:
     """(M, 3) linear radiance of the seen texels by stage 2's skin and light."""
-    values = (texels.at_seen(value) for value in (texels.diffuse, texels.specular, texels.roughness))
-    albedo, specular, roughness = values
-    return (albedo * texels.body + texels.lit.specular(specular, roughness)).clamp(min=0.0)
+    return (texels.at_seen(texels.diffuse) * texels.body + mirrored(texels)).clamp(min=0.0)
+
+
+def mirrored(texels: Texels) -> Tensor:
+    """(M, 3) linear radiance that the seen texels mirror by stage 2's skin and light."""
+    return texels.lit.specular(*(texels.at_seen(value) for value in (texels.specular, texels.roughness)))
 
 
 def _log_ratio(texels: Texels, expected: Tensor) -> FloatImage:
@@ -175,7 +178,7 @@ def _log_ratio(texels: Texels, expected: Tensor) -> FloatImage:
 def _hairless_mirror(luminance: FloatImage, weight: FloatImage, side: float) -> FloatImage:
     """(S, S) in [0, 1]: how surely the photo shows the mirror side, and there no hair near the same place."""
     darkness = smooth(-luminance[:, :, None], weight, max(0.5, SIDES_BLUR * side))[:, :, 0]
-    darkest = cv2.dilate(np.asarray(darkness * (weight > 0.0), np.float32), _disc(SIDES_REACH * side))
+    darkest = cv2.dilate(np.asarray(darkness * (weight > 0.0), np.float32), disc(SIDES_REACH * side))
     shown = np.minimum(1.0, cv2.GaussianBlur(weight, (0, 0), max(0.5, SIDES_REACH * side)))
     bare = np.clip(1.0 - darkest / HAIRY, 0.0, 1.0) * shown
     return np.asarray(np.flip(bare, 1), np.float32)
@@ -187,7 +190,7 @@ def _shadow(texels: Texels, expected: Tensor) -> FloatImage:
     return np.asarray(texels.image(1.0 - light.clamp(max=1.0)).numpy()[:, :, 0])
 
 
-def _mirroring(texels: Texels) -> FloatImage:
+def mirroring(texels: Texels) -> FloatImage:
     """(S, S) in [0, 1]: how much more than a surface that faces the camera each texel mirrors (Schlick 1994)."""
     return np.asarray(texels.image((1.0 - texels.lit.cosine.clamp(0.0, 1.0))[:, None] ** 5).numpy()[:, :, 0])
 
@@ -218,7 +221,7 @@ def _trend(values: FloatImage, weight: FloatImage, width: float) -> FloatImage:
 
 def _larger_than_spots(sure: BoolImage, doubtful: BoolImage, spot: float) -> BoolImage:
     """``sure`` without the regions of ``doubtful`` texels around it that are no longer than a ``spot`` of the skin, texels."""
-    joined = cv2.dilate((sure | doubtful).astype(np.uint8), _disc(1.0))
+    joined = cv2.dilate((sure | doubtful).astype(np.uint8), disc(1.0))
     _, label, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     longer = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(1) > spot
     return np.asarray(sure & longer[label])
@@ -239,6 +242,7 @@ def _grown_into(sure: BoolImage, doubtful: BoolImage, reach: float) -> BoolImage
     return np.asarray(sure | (near & doubtful & np.isin(label, np.unique(label[sure]))))
 
 
-def _disc(radius: float) -> NDArray[np.uint8]:
+def disc(radius: float) -> NDArray[np.uint8]:
+    """A round neighbourhood of ``radius`` texels for OpenCV's morphology."""
     size = 2 * max(1, round(radius)) + 1
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)

@@ -167,6 +167,41 @@ def test_spots_of_the_skin_stay(known):
     assert marked.min() > 0.99
 
 
+def _added(known: heads.Portrait, colour: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The portrait with small spots of ``colour`` (3,) or (H, W, 3) added to lips, cheek and chin, and where they are."""
+    rows, columns = np.mgrid[0:SIZE, 0:SIZE]
+    glow = np.zeros((SIZE, SIZE))
+    for index in (37, 84, 50, 199):
+        x, y = _point(known, index)
+        glow = np.maximum(glow, np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * 1.2**2)))
+    return (known.view.image + glow[:, :, None] * colour).astype(np.float32), glow > 0.3
+
+
+def test_glints_do_not_enter_the_diffuse_map(known, monkeypatch):
+    """What a lamp does on wet lips and oily skin is no paint."""
+    image, cover = _added(known, 0.8 * known.view.image[known.view.weight > 0.5].mean() * np.ones(3))
+    problem, atlas = _problem(known, image), make_atlas(known.model, SIZE)
+    found = problem.run()
+    where = _hidden(known, problem, atlas, cover)
+    assert where.sum() > 25
+    error = _error(known, found, atlas, where)
+    monkeypatch.setattr(map_view, "without_glints", lambda texels, regions, side: np.ones((1, 1, 3), np.float32))
+    painted = _error(known, _problem(known, image).run(), atlas, where)
+    plain = _error(known, _problem(known, known.view.image).run(), atlas, where)
+    assert painted - plain > 0.15
+    assert error - plain < 0.4 * (painted - plain)
+
+
+def test_pale_spots_of_the_skin_are_no_glints(known):
+    """They are as bright, but as red as the skin around them."""
+    image, cover = _added(known, 0.8 * known.view.image)
+    problem, atlas = _problem(known, image), make_atlas(known.model, SIZE)
+    problem.run()
+    where = _hidden(known, problem, atlas, cover)
+    assert where.sum() > 25
+    assert atlas.sample(problem.views[0].dimming)[where].min() > 0.97
+
+
 def test_brows_and_a_beard_on_both_sides_stay(known):
     """Hair that belongs to the face is much darker than stage 2 may think."""
     model, camera = known.model, known.view.camera
@@ -189,6 +224,7 @@ def test_a_face_that_nothing_hides_is_trusted(known):
     problem = _problem(known, known.view.image)
     problem.run()
     assert problem.views[0].trust.min() == 1.0
+    assert problem.views[0].dimming.min() > 0.97
 
 
 def _hidden_trust(known: heads.Portrait, problem: MapProblem, atlas: Atlas, cover: np.ndarray) -> np.ndarray:
