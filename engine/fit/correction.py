@@ -79,13 +79,14 @@ class _Sight:
 
 
 def _in_texels(view: MapView, rendered: Rendered) -> _Sight:
-    """Logarithm of photo over render, taken to the atlas."""
+    """Logarithm of photo over render at the atlas's texels; glints, which the render has not, are none of the photo's."""
     photo = rendered.view
-    ratio = np.log((photo.image + DARK) / (np.maximum(rendered.picture, 0.0) + DARK))
-    ratio = np.clip(ratio, -LARGEST, LARGEST).astype(np.float32)
     seen = view.look(make_atlas(view.model, CORRECTION_SIZE))
     points = seen.atlas.interpolate(view.model, view.vertices)
     pixel = torch.from_numpy(photo.camera.project(points).astype(np.float32))
-    change = seen.atlas.image(sample_image(torch.from_numpy(ratio), pixel).numpy())
+    both = torch.from_numpy(np.concatenate([photo.image, np.maximum(rendered.picture, 0.0)], 2))
+    shown, found = np.split(sample_image(both, pixel).numpy(), 2, 1)
+    ratio = np.log((shown * seen.atlas.sample(view.dimming) + DARK) / (found + DARK))
+    change = seen.atlas.image(np.clip(ratio, -LARGEST, LARGEST).astype(np.float32))
     skin = replace(seen, weight=np.where(seen.atlas.is_part("skin"), seen.weight, 0.0).astype(np.float32))
     return _Sight(change, skin.weight_image(), skin.standing(TONE))

@@ -299,6 +299,17 @@ def test_what_the_photo_did_not_give_is_not_made_like_the_photo(known, problem):
     assert result[darkened].mean() > 0.5 * (1.0 + believed[darkened].mean())
 
 
+def test_a_glint_is_not_painted_again(known, problem, monkeypatch):
+    """The render lacks it, as the map does: it is no reason to brighten the map there."""
+    maps = _finished(known, 1.0)
+    (view,) = problem.views
+    monkeypatch.setattr(view, "dimming", np.full((1, 1, 3), 0.8, np.float32))
+    result = corrected(maps, problem, [Rendered(known.view, 0.8 * _rendered(known, maps))])
+    (seen,) = problem.look(make_atlas(known.model, 256))
+    ratio = seen.atlas.at(result.diffuse / maps.diffuse)[seen.weight > 0.5]
+    assert ratio.mean() == pytest.approx(1.0, abs=0.02)
+
+
 def test_a_small_photo_is_shaded_at_few_texels(known, problem):
     """Texels that are finer than the photo's pixels cost time and say nothing."""
     (view,) = problem.views

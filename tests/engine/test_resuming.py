@@ -268,6 +268,7 @@ WRONG = {
     "stage3_specular": (np.zeros((9, 9), np.float32), "different sizes"),
     "stage3_diffuse": (np.full((256, 256, 3), 7.0, np.float32), "no map"),
     "stage3_gaze": (np.array([5]), "no photo"),
+    "stage3_dimming": (np.ones((1, 4, 4), np.float32), "stage3_dimming"),
     "windows": (np.zeros((1, 3)), "window"),
 }
 
