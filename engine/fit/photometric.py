@@ -86,9 +86,9 @@ def observation_precision(colour: Tensor) -> Tensor:
     return display_weight(luminance) / OBSERVATION_SPREAD**2
 
 
-def independent_share(weight: Tensor) -> float:
-    """How many independent observations one of N samples of trust ``weight`` (N,) stands for."""
-    return min(1.0, INDEPENDENT_OBSERVATIONS / max(1.0, float(weight.sum())))
+def independent_share(weight: Tensor, count: float = INDEPENDENT_OBSERVATIONS) -> float:
+    """How many independent observations one of N samples of trust ``weight`` (N,) stands for, where all of them are at most ``count``."""
+    return min(1.0, count / max(1.0, float(weight.sum())))
 
 
 def robust_weight(residual: Tensor, scale: float = ROBUST_SCALE) -> Tensor:

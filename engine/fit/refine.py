@@ -30,6 +30,9 @@ LANDMARK_SPREAD = 0.008
 PLACED_SPREAD = 0.004
 INDEPENDENT_LANDMARKS = 80.0
 EXPRESSION_SPREAD = 0.25
+# So many independent observations is the photo's shading of the shape: more than of light and skin, since what is left of these two in
+# large patches looks less like a nose than like another light (docs/benchmark.md has what fewer and more give).
+SHADING_OBSERVATIONS = 1500.0
 OUTSIDE_SPREAD = 0.03
 # What stage 1 found from landmarks, depth and outline, which stage 2 does not look at again, holds it back by these
 # deviations.
@@ -86,7 +89,7 @@ class ShapeProblem:
 
     def __post_init__(self) -> None:
         self.precision = observation_precision(self.samples.colour)
-        self.share = independent_share(self.samples.weight)
+        self.share = independent_share(self.samples.weight, SHADING_OBSERVATIONS)
         self.base = unshadowed(self.normal, self.light)
         self.fixed = torch.from_numpy(np.flatnonzero(~self.embedding.contour))
         self.landmark_triangle = torch.from_numpy(self.embedding.triangle.astype(np.int64))[self.fixed]

@@ -46,9 +46,8 @@ from .tracing import trace_bounce, trace_transfer
 from .watch import Stage2State, Watch, nobody
 from .whites import WET_F0, WET_ROUGHNESS, White, WhiteEvidence
 
-SCALES = (0.25, 0.5, 1.0)
-# Several photos are laid on each other once more, with shadows and light of the shape found last.
-SCALES_OF_SEVERAL = (*SCALES, 1.0)
+# The whole photo twice: once more with light, skin and shadows of the shape found last.
+SCALES = (0.25, 0.5, 1.0, 1.0)
 SAMPLE_COUNT = 4000
 # Steps that each search for the reflectance may take, and the last one, as shares of the setting.
 REFLECTANCE_SHARE, LAST_SHARE = 0.0375, 0.15
@@ -141,7 +140,7 @@ class _Photo:
         towards = torch.from_numpy(self.camera.centre / np.linalg.norm(self.camera.centre))
         self.prior = LightPrior.neutral(settings.bands, towards, settings.light_weight)
         # Each photo is sampled at places of its own.
-        self.seed = settings.seed + number * (len(SCALES_OF_SEVERAL) + 1)
+        self.seed = settings.seed + number * (len(SCALES) + 1)
 
     def _face_height(self, scale: float) -> float:
         """Pixels of the face at ``scale``."""
@@ -329,17 +328,16 @@ class _Stage2:
         self.scene = TracedScene(model.mean, model.triangles)
         self.losses: list[float] = []
         self.lengths: list[int] = []
-        self.scales = SCALES if len(seen) == 1 else SCALES_OF_SEVERAL
-        self.rounds = 2 * len(self.scales) + 1
+        self.rounds = 2 * len(SCALES) + 1
         self.round = 0
 
     def run(self) -> list[Stage2Result]:
-        for index, scale in enumerate(self.scales):
+        for index, scale in enumerate(SCALES):
             traced = self._trace(scale, index)
             explained = self._find_reflectance(traced)
             self._show(index, traced, explained)
             self._find_shape(scale, traced, explained)
-        explained = self._find_reflectance(self._trace(1.0, len(self.scales)), last=True)
+        explained = self._find_reflectance(self._trace(1.0, len(SCALES)), last=True)
         return [
             Stage2Result(
                 identity=self.identity.numpy(),
