@@ -30,10 +30,10 @@ LANDMARK_SPREAD = 0.008
 PLACED_SPREAD = 0.004
 INDEPENDENT_LANDMARKS = 80.0
 EXPRESSION_SPREAD = 0.25
-# So many independent observations is the photo's shading of the shape: more than of light and skin, since what is left of these two in
-# large patches looks less like a nose than like another light (docs/benchmark.md has what fewer and more give).
-SHADING_OBSERVATIONS = 1500.0
 OUTSIDE_SPREAD = 0.03
+# What the photo's shading counts of the shape, as independent observations: five times what it counts of light and skin. Found on rendered
+# portraits; docs/benchmark.md has what fewer and more of them give.
+SHADING_OBSERVATIONS = 1500.0
 # What stage 1 found from landmarks, depth and outline, which stage 2 does not look at again, holds it back by these
 # deviations.
 IDENTITY_HOLD = 0.7

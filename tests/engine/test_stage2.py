@@ -148,7 +148,9 @@ def test_the_picture_itself_moves_the_shape(known, start):
 
 
 def test_the_truth_is_left_where_it_is(known, settled):
-    """Only the priors, the render's noise and what light takes of the shading pull (measured: 0.40 mm, 0.18 pixels)."""
+    """Measured: 0.40 mm, 0.17 pixels. Neither the light nor noise does it: 0.42 mm with the true light and skin in every round, 0.39 mm
+    with eight times the samples in the picture.
+    """
     assert heads.millimetres_off(known, settled.identity, settled.expression) < 0.48
     pixels = heads.landmark_pixels(known.model, settled.vertices, settled.camera)
     assert np.linalg.norm(pixels - known.points, axis=1).mean() < 0.21
