@@ -20,7 +20,7 @@ from .photometric import DARK, DISPLAY_POWER, DISPLAY_SLOPE, OBSERVATION_SPREAD,
 
 POINT_COUNT = 10000
 # Neighbouring pixels err alike; so many of them count as one independent observation of what photos have in common.
-PIXELS_PER_OBSERVATION = 4.0
+PIXELS_PER_OBSERVATION = 10.0
 # Differences that are smoother than a Gaussian of this standard deviation, mm, are light that was not found, and how many points tell
 # them.
 REACH_MM = 12.0

@@ -31,9 +31,9 @@ PLACED_SPREAD = 0.004
 INDEPENDENT_LANDMARKS = 80.0
 EXPRESSION_SPREAD = 0.25
 OUTSIDE_SPREAD = 0.03
-# What the photo's shading counts of the shape, as independent observations: five times what it counts of light and skin. Found on rendered
-# portraits; docs/benchmark.md has what fewer and more of them give.
-SHADING_OBSERVATIONS = 1500.0
+# What the photo's shading counts of the shape, as independent observations: twice what it counts of light and skin. Rendered heads
+# get better with five times as much, photos of people worse (docs/benchmark.md).
+SHADING_OBSERVATIONS = 600.0
 # What stage 1 found from landmarks, depth and outline, which stage 2 does not look at again, holds it back by these
 # deviations.
 IDENTITY_HOLD = 0.7

@@ -56,6 +56,8 @@ LEAST_COSINE = 0.15
 # What a point of the brows counts: people's lie beside the model's, and dark hair on light skin, or skin where hair is expected,
 # says little of either.
 BROWS_COUNT = 0.3
+# What hairy skin counts of the shape, and the optical depth from which it is: a beard's edge is no edge of the jaw.
+HAIRY_COUNTS, HAIRY_DEPTH = 0.2, 0.1
 # Coarser pictures show no outline.
 LEAST_SILHOUETTE_SCALE = 0.5
 EYES = tuple(PART_NAMES.index(side) for side in SIDES)
@@ -241,19 +243,22 @@ class _Photo:
         scale: float,
         identity: Tensor,
         fields: tuple[Tensor, Tensor],
+        hair: Tensor,
         found: Explained,
     ) -> ShapeProblem:
-        """What the photo says of shape and camera, with ``fields`` of per-vertex albedo and surface; ``identity`` is
-        stage 1's.
+        """What the photo says of shape and camera, with ``fields`` of per-vertex albedo and surface, and the ``hair``'s depth (V,);
+        ``identity`` is stage 1's.
         """
         samples = traced.samples
         albedo, surface = (head.interpolate(v, samples.triangle, samples.barycentric) for v in fields)
         specular, roughness = surface.unbind(1)
         lit = traced.transfer.lit(found.light)
+        depth = head.interpolate(hair[:, None], samples.triangle, samples.barycentric)[:, 0]
+        trust = found.trust * (1.0 - (1.0 - HAIRY_COUNTS) * (depth / HAIRY_DEPTH).clamp(max=1.0))
         return ShapeProblem(
             head=head,
             image=torch.from_numpy(traced.view.image),
-            samples=Samples(samples.triangle, samples.barycentric, samples.pixel, samples.colour, found.trust),
+            samples=Samples(samples.triangle, samples.barycentric, samples.pixel, samples.colour, trust),
             radiance=lit.radiance(albedo, specular, roughness),
             body=albedo,
             light=found.light,
@@ -380,9 +385,9 @@ class _Stage2:
         photo.seen.show(self._vertices(photo).numpy(), fields, explained[turn].light.numpy(), traced[turn].view)
 
     def _find_shape(self, scale: float, traced: list[_Traced], explained: list[Explained]) -> None:
-        fields = self._fields()
+        fields, hair = self._fields(), self.reflectance.hair_depth()
         problems = [
-            photo.shape_problem(self.head, t, scale, self.anchor, fields, found)
+            photo.shape_problem(self.head, t, scale, self.anchor, fields, hair, found)
             for photo, t, found in zip(self.photos, traced, explained, strict=True)
         ]
         posed = [

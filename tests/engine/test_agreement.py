@@ -163,8 +163,7 @@ def test_coarse_pictures_tell_less(known, points):
     moved = flat + torch.tensor([0.0, 0.0, 3.0])
     count = len(points[0])
     losses = []
-    each = module.PIXELS_PER_OBSERVATION
-    for area in (1e6, each * count / 4.0, each * count / 16.0):
+    for area in (1e6, 10.0 * count / 4.0, 10.0 * count / 16.0):
         agreement = Agreement(DifferentiableHead(known.model), *points, [replace(sight, area=area) for sight in sights])
         losses.append(float(agreement.loss([moved, moved], _cameras())))
     assert losses[1] == pytest.approx(losses[0] / 4.0, rel=1e-4)
@@ -231,7 +230,7 @@ def test_stage_2_lays_photos_on_each_other(known, photos, points, monkeypatch):
     together = _fit(known, photos)
     monkeypatch.setattr(module, "PIXELS_PER_OBSERVATION", np.inf)
     apart = _fit(known, photos)
-    # Measured: 0.86 pixels instead of 1.35.
-    assert _apart(known, together, points) < 0.75 * _apart(known, apart, points)
+    # Measured: 0.73 pixels instead of 1.41.
+    assert _apart(known, together, points) < 0.6 * _apart(known, apart, points)
     off = [heads.millimetres_off(known, each[0].identity, known.truth.expression) for each in (apart, together)]
     assert off[1] < 1.1 * off[0]

@@ -17,6 +17,7 @@ from nextgenface.engine.fit.lighting import LightPrior  # noqa: E402
 from nextgenface.engine.fit.photometric import ROBUST_SCALE, Samples, distrust, robust_weight  # noqa: E402
 from nextgenface.engine.fit.refine import Posed, Shape, ShapeProblem, face_height, openness, shape_loss  # noqa: E402
 from nextgenface.engine.fit.reflectance import (  # noqa: E402
+    Explained,
     Reflectance,
     ReflectanceProblem,
     _Search,
@@ -25,6 +26,8 @@ from nextgenface.engine.fit.reflectance import (  # noqa: E402
 )
 from nextgenface.engine.fit.shading import unshadowed  # noqa: E402
 from nextgenface.engine.fit.stage2 import (  # noqa: E402
+    HAIRY_COUNTS,
+    HAIRY_DEPTH,
     Observation,
     Stage2Result,
     _Photo,
@@ -133,28 +136,47 @@ def test_light_is_nowhere_negative(found):
 
 
 def test_the_shape_comes_nearer_to_the_truth(known, start, found):
-    """Measured: from 1.60 mm to 0.64 mm, 0.21 pixels (exact points count less than shading does, which suits a detector's)."""
+    """Measured: from 1.60 mm to 0.62 mm, 0.20 pixels."""
     before = heads.millimetres_off(known, *start)
     assert before > 1.4
     assert heads.millimetres_off(known, found.identity, found.expression) < 0.42 * before
     pixels = heads.landmark_pixels(known.model, found.vertices, found.camera)
-    assert np.linalg.norm(pixels - known.points, axis=1).mean() < 0.26
+    assert np.linalg.norm(pixels - known.points, axis=1).mean() < 0.22
 
 
 def test_the_picture_itself_moves_the_shape(known, start):
-    """Without landmarks too (measured: from 1.60 mm to 0.75 mm)."""
+    """Without landmarks too (measured: from 1.60 mm to 0.83 mm)."""
     result = _fit(known, *start, settings=replace(QUICK, landmark_weight=0.0))
     assert heads.millimetres_off(known, result.identity, result.expression) < 0.6 * heads.millimetres_off(known, *start)
 
 
 def test_the_truth_is_left_where_it_is(known, settled):
-    """Measured: 0.40 mm, 0.17 pixels. Neither the light nor noise does it: 0.42 mm with the true light and skin in every round, 0.39 mm
-    with eight times the samples in the picture.
-    """
-    assert heads.millimetres_off(known, settled.identity, settled.expression) < 0.48
+    """Only the priors and the render's noise pull (measured: 0.37 mm, 0.14 pixels)."""
+    assert heads.millimetres_off(known, settled.identity, settled.expression) < 0.4
     pixels = heads.landmark_pixels(known.model, settled.vertices, settled.camera)
-    assert np.linalg.norm(pixels - known.points, axis=1).mean() < 0.21
+    assert np.linalg.norm(pixels - known.points, axis=1).mean() < 0.16
     assert settled.camera.focal_px == pytest.approx(known.truth.camera.focal_px, rel=0.01)
+
+
+def test_hairy_skin_says_little_of_the_shape(known, start, traced):
+    head, samples, transfer, normal = traced
+    photo = _Photo(known.model, Observation(known.view, known.points, start[1], lambda *_: None), QUICK, 0)
+    seen = _Traced(known.view, samples, transfer, normal, None, None, torch.zeros(0))
+    light = Explained(torch.from_numpy(known.truth.light), samples.weight)
+    fields = known.truth.reflectance.albedo(), known.truth.reflectance.surface()
+    beard = torch.from_numpy(known.model.regions["beard"])
+    identity = torch.from_numpy(start[0])
+
+    def trust(hair: torch.Tensor) -> torch.Tensor:
+        return photo.shape_problem(head, seen, 1.0, identity, fields, hair, light).samples.weight
+
+    share = trust(beard) / samples.weight.clamp(min=1e-6)
+    bearded = head.interpolate(beard[:, None], samples.triangle, samples.barycentric)[:, 0]
+    seen_well = samples.weight > 0.1
+    assert (seen_well & (bearded > HAIRY_DEPTH)).sum() > 100
+    assert share[seen_well & (bearded > HAIRY_DEPTH)].numpy() == pytest.approx(HAIRY_COUNTS, abs=1e-4)
+    assert share[seen_well & (bearded == 0.0)].numpy() == pytest.approx(1.0, abs=1e-4)
+    assert torch.equal(trust(torch.zeros_like(beard)), samples.weight)
 
 
 def test_the_result_is_consistent_and_shown_on_the_way(known, found, shown):
@@ -278,7 +300,7 @@ def shape_problem(known, start, traced):
     ]
     light = torch.from_numpy(known.truth.light)
     # A picture without edges finer than the finite step.
-    smooth = heads.cv2.GaussianBlur(known.view.image, (0, 0), 3.0)
+    smooth = heads.cv2.GaussianBlur(known.view.image, (0, 0), 2.0)
     return ShapeProblem(
         head=head,
         image=torch.from_numpy(smooth),
