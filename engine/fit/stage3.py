@@ -277,6 +277,9 @@ def refine_maps(
     maps = Maps(torch.zeros(5, sizes[0], sizes[0]))
     if not settings.stage3_iterations:
         return maps.scaled(size), texels_at(size)
+    # From what the photos ask for: from a dark model, as where it has brows, bright skin is a long way off, and the photos pull the
+    # less the darker the map is, so that the mirror side could hold it there.
+    maps = Maps(torch.cat([explaining_change(maps, texels), maps.change[3:]]))
     done = 0
     for level, count in zip(sizes, steps, strict=True):
         if level != sizes[0]:

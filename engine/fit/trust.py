@@ -83,9 +83,12 @@ def skin_trust(texels: Texels, regions: Mapping[str, FloatImage], side: float | 
     if AROUND_NOSTRILS in regions:
         around = regions[AROUND_NOSTRILS]
         nose = deviations(texels, {**regions, NOSTRILS: around}, side)
-        away = np.where(_stays_within((away > DOUBTFUL) & seen, around > 0.0), nose, away)
-    sure, doubtful = (away > SURE) & seen, (away > DOUBTFUL) & seen
-    covered = _grown_into(_larger_than_spots(sure, doubtful, SPOT * side), doubtful, REACH * side)
+        away = np.where(_stays_within((np.abs(away) > DOUBTFUL) & seen, around > 0.0), nose, away)
+    sure, doubtful = (np.abs(away) > SURE) & seen, (np.abs(away) > DOUBTFUL) & seen
+    # A bright tip of a nose between dark nostrils is three spots, not one long thing.
+    spot = SPOT * side
+    large = [_larger_than_spots(sure & part, doubtful & part, spot) for part in (away < 0.0, away > 0.0)]
+    covered = _grown_into(np.logical_or(*large), doubtful, REACH * side)
     return _without(covered, EDGE * side)
 
 
@@ -123,7 +126,9 @@ def _without(covered: BoolImage, edge: float) -> FloatImage:
 
 
 def deviations(texels: Texels, regions: Mapping[str, FloatImage], side: float) -> FloatImage:
-    """(S, S) standardised distance of what the photo shows from stage 2's skin and light; 0 where it shows nothing."""
+    """(S, S) standardised distance of what the photo shows from stage 2's skin and light, negative where it is darker; 0 where it
+    shows nothing.
+    """
     weight = texels.weight.numpy()
     expected = _expected(texels)
     difference = smooth(_log_ratio(texels, expected), weight, max(0.5, NOISE * side))
@@ -147,7 +152,7 @@ def deviations(texels: Texels, regions: Mapping[str, FloatImage], side: float) -
     tinted = usual + sum(share * painted[name] for name, share in TINTED_BY_REGION.items())
     tint[:, :, 0] = np.where(tint[:, :, 0] > 0.0, tint[:, :, 0] / RUDDIER, tint[:, :, 0])
     away = np.sqrt(by_light**2 + (tint**2).sum(2) / tinted**2)
-    away = np.where(luminance > 0.0, away / (1.0 + MIRRORING * mirroring(texels)), away)
+    away = np.where(luminance > 0.0, away / (1.0 + MIRRORING * mirroring(texels)), -away)
     return np.asarray(np.where(weight > 0.0, away, 0.0), np.float32)
 
 

@@ -226,6 +226,25 @@ def test_brown_skin_keeps_its_blue_where_the_other_side_has_a_brow():
     assert torch.allclose(found, skin, rtol=0.15)
 
 
+def test_a_brow_where_the_photo_shows_skin_is_gone_although_the_mirror_side_has_one():
+    """The photos pull little where the map is dark, as it is from the beginning where the model has brows."""
+    texels = _texels()
+    modelled = 1.7 * texels.diffuse
+    for columns in (slice(4, 12), slice(20, 28)):
+        modelled[10:14, columns] *= 0.2
+    texels = replace(texels, diffuse=modelled)
+    truth = torch.zeros(5, 32, 32)
+    truth[:3, 10:14, 20:28] = 1.4
+    diffuse, specular, roughness = Maps(truth).values(texels)
+    gloss = texels.lit.specular(specular.reshape(-1), roughness.reshape(-1))
+    texels = replace(texels, colour=diffuse.reshape(-1, 3) * texels.body + gloss)
+    maps, _ = stage3.refine_maps(lambda size: texels, 32, Settings(stage3_iterations=100), lambda *_: None)
+    found = maps.values(texels)[0]
+    bare, brow = found[11:13, 22:26].mean(), found[11:13, 6:10].mean()
+    assert float(bare) == pytest.approx(float(diffuse[11:13, 22:26].mean()), rel=0.2)
+    assert brow < 0.4 * bare
+
+
 def test_two_runs_are_identical():
     truth = 0.2 * torch.randn(5, 32, 32, generator=torch.Generator().manual_seed(1))
     texels = _texels(truth=truth)
@@ -255,6 +274,20 @@ def test_spots_are_measured_by_the_face_s_size_in_the_map(length, hides, hides_w
     middle = (61, 50 + length // 2)
     assert (skin_trust(texels, none)[middle] < 0.5) == hides
     assert (skin_trust(texels, none, 1.8 * size)[middle] < 0.5) == hides_where_faces_are_larger
+
+
+@pytest.mark.parametrize(("between", "hides"), [(3.0, False), (0.15, True)])
+def test_a_bright_spot_between_dark_ones_is_no_long_thing(between, hides):
+    """A nose's tip between its nostrils, unlike a strand: each of the three is a spot."""
+    size = 256
+    texels = _texels(size)
+    colour = texels.colour.reshape(size, size, 3).clone()
+    for start, factor in ((100, 0.15), (108, between), (116, 0.15)):
+        colour[120:128, start : start + 8] *= factor
+    none = {name: np.zeros((size, size), np.float32) for name in REGIONS}
+    trust = skin_trust(replace(texels, colour=colour.reshape(-1, 3)), none)
+    assert (trust[124, 104:120] < 0.5).all() == hides
+    assert hides or (trust[124, 96:128] > 0.9).all()
 
 
 @pytest.mark.parametrize(
