@@ -34,23 +34,14 @@ OUTSIDE_SPREAD = 0.03
 # What the photo's shading counts of the shape, as independent observations: twice what it counts of light and skin. Rendered heads
 # get better with five times as much, photos of people worse (docs/benchmark.md).
 SHADING_OBSERVATIONS = 600.0
-# What stage 1 found from landmarks, depth and outline, which stage 2 does not look at again, holds it back by these
-# deviations.
-IDENTITY_HOLD = 0.7
+# What stage 1 found holds the camera by these deviations. It does not hold the identity: it has the prior in it, which would
+# count twice where landmarks say nothing, as of depth.
 TURN_HOLD = 0.05
 SHIFT_HOLD = 2.0
 ZOOM_HOLD = 0.03
 # What moves the face by a millimetre or so: identity, expression, turn, shift, zoom. Counted in these, the problem is about
 # as steep in every direction, and L-BFGS needs a tenth of the steps.
 STEPS = (0.6, 0.15, 0.01, 0.1, 0.01)
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Coefficients of the geometry: identity (K,), expression (E,)."""
-
-    identity: Tensor
-    expression: Tensor
 
 
 @dataclass
@@ -64,7 +55,7 @@ class ShapeProblem:
             shadowed.
         normal: (N, 3) normals that the transfer was traced with.
         embedding: landmarks. points: (L, 2) their observed pixels. face_height: pixels.
-        anchor: stage 1's shape.
+        anchor: (E,) stage 1's expression.
         silhouette: where the face ends before the background, if that is looked at.
         sureness: (L,) of the landmarks: 1 where a person placed them, 0 where they were detected; None: all were.
     """
@@ -80,7 +71,7 @@ class ShapeProblem:
     embedding: LandmarkEmbedding
     points: Tensor
     face_height: float
-    anchor: Shape
+    anchor: Tensor
     silhouette: Silhouette | None = None
     sureness: Tensor | None = None
     landmark_weight: float = 1.0
@@ -128,14 +119,12 @@ class ShapeProblem:
         return expression.clamp(0.0, 1.0) if self.head.model.expression_is_blendshape else expression
 
     def identity_prior(self, identity: Tensor) -> Tensor:
-        """() minus the log prior of identity coefficients (K,), held near stage 1's, up to a constant."""
-        size = 0.5 * (identity**2).sum()
-        hold = 0.5 * (((identity - self.anchor.identity) / IDENTITY_HOLD) ** 2).sum()
-        return self.identity_weight * (size + hold)
+        """() minus the log prior of identity coefficients (K,), up to a constant."""
+        return self.identity_weight * 0.5 * (identity**2).sum()
 
     def expression_prior(self, weight: Tensor) -> Tensor:
-        """() the same of expression weights (E,)."""
-        expression = 0.5 * (((weight - self.anchor.expression) / EXPRESSION_SPREAD) ** 2).sum()
+        """() the same of expression weights (E,), held near stage 1's."""
+        expression = 0.5 * (((weight - self.anchor) / EXPRESSION_SPREAD) ** 2).sum()
         if self.head.model.expression_is_blendshape:
             outside = torch.relu(-weight) + torch.relu(weight - 1.0)
             expression = expression + 0.5 * ((outside / OUTSIDE_SPREAD) ** 2).sum()

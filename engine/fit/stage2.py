@@ -29,7 +29,7 @@ from .gaze import EyeTurn
 from .head import DifferentiableCamera, DifferentiableHead
 from .lighting import LightPrior
 from .photometric import Samples, View, sample_image
-from .refine import Posed, Shape, ShapeProblem, face_height, openness, solve_shape
+from .refine import Posed, ShapeProblem, face_height, openness, solve_shape
 from .reflectance import (
     ENOUGH,
     ENOUGH_AT_LAST,
@@ -241,14 +241,11 @@ class _Photo:
         head: DifferentiableHead,
         traced: _Traced,
         scale: float,
-        identity: Tensor,
         fields: tuple[Tensor, Tensor],
         hair: Tensor,
         found: Explained,
     ) -> ShapeProblem:
-        """What the photo says of shape and camera, with ``fields`` of per-vertex albedo and surface, and the ``hair``'s depth (V,);
-        ``identity`` is stage 1's.
-        """
+        """What the photo says of shape and camera, with ``fields`` of per-vertex albedo and surface, and the ``hair``'s depth (V,)."""
         samples = traced.samples
         albedo, surface = (head.interpolate(v, samples.triangle, samples.barycentric) for v in fields)
         specular, roughness = surface.unbind(1)
@@ -267,7 +264,7 @@ class _Photo:
             embedding=self.model.landmarks[self.settings.landmark_detector],
             points=torch.from_numpy(self.seen.points * np.float32(scale)).float(),
             face_height=self._face_height(scale),
-            anchor=Shape(identity, self.anchor),
+            anchor=self.anchor,
             silhouette=traced.silhouette,
             sureness=None if self.seen.sureness is None else torch.from_numpy(self.seen.sureness),
             landmark_weight=self.settings.landmark_weight,
@@ -327,8 +324,7 @@ class _Stage2:
         self.settings, self.reporter, self.watch = settings, reporter, watch
         self.head = DifferentiableHead(model)
         self.photos = [_Photo(model, photo, settings, number) for number, photo in enumerate(seen)]
-        self.anchor = torch.from_numpy(identity).float()
-        self.identity = self.anchor
+        self.identity = torch.from_numpy(identity).float()
         self.reflectance = Reflectance.average(model)
         self.scene = TracedScene(model.mean, model.triangles)
         self.losses: list[float] = []
@@ -387,7 +383,7 @@ class _Stage2:
     def _find_shape(self, scale: float, traced: list[_Traced], explained: list[Explained]) -> None:
         fields, hair = self._fields(), self.reflectance.hair_depth()
         problems = [
-            photo.shape_problem(self.head, t, scale, self.anchor, fields, hair, found)
+            photo.shape_problem(self.head, t, scale, fields, hair, found)
             for photo, t, found in zip(self.photos, traced, explained, strict=True)
         ]
         posed = [

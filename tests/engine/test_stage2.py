@@ -15,7 +15,7 @@ from nextgenface.engine.errors import Cancelled  # noqa: E402
 from nextgenface.engine.fit.head import DifferentiableCamera, DifferentiableHead  # noqa: E402
 from nextgenface.engine.fit.lighting import LightPrior  # noqa: E402
 from nextgenface.engine.fit.photometric import ROBUST_SCALE, Samples, distrust, robust_weight  # noqa: E402
-from nextgenface.engine.fit.refine import Posed, Shape, ShapeProblem, face_height, openness, shape_loss  # noqa: E402
+from nextgenface.engine.fit.refine import Posed, ShapeProblem, face_height, openness, shape_loss  # noqa: E402
 from nextgenface.engine.fit.reflectance import (  # noqa: E402
     Explained,
     Reflectance,
@@ -107,9 +107,9 @@ def _directions() -> torch.Tensor:
     return torch.from_numpy(random / np.linalg.norm(random, axis=1, keepdims=True)).float()
 
 
-@pytest.mark.parametrize(("which", "least"), [("settled", 48.5), ("found", 46.5)])
+@pytest.mark.parametrize(("which", "least"), [("settled", 46.5), ("found", 46.5)])
 def test_the_photo_is_reproduced(known, which, least, request):
-    """Measured 51.6 dB from the truth and 49.8 dB from the disturbed start."""
+    """Measured 48.1 dB from the truth and 48.0 dB from the disturbed start."""
     picture = _picture(known, request.getfixturevalue(which))
     assert heads.psnr(picture, known.view) > least
 
@@ -136,25 +136,34 @@ def test_light_is_nowhere_negative(found):
 
 
 def test_the_shape_comes_nearer_to_the_truth(known, start, found):
-    """Measured: from 1.60 mm to 0.62 mm, 0.20 pixels."""
+    """Measured: from 1.60 mm to 0.71 mm, 0.22 pixels."""
     before = heads.millimetres_off(known, *start)
     assert before > 1.4
-    assert heads.millimetres_off(known, found.identity, found.expression) < 0.42 * before
+    assert heads.millimetres_off(known, found.identity, found.expression) < 0.48 * before
     pixels = heads.landmark_pixels(known.model, found.vertices, found.camera)
-    assert np.linalg.norm(pixels - known.points, axis=1).mean() < 0.22
+    assert np.linalg.norm(pixels - known.points, axis=1).mean() < 0.25
 
 
 def test_the_picture_itself_moves_the_shape(known, start):
-    """Without landmarks too (measured: from 1.60 mm to 0.83 mm)."""
+    """Without landmarks too (measured: from 1.60 mm to 1.22 mm)."""
     result = _fit(known, *start, settings=replace(QUICK, landmark_weight=0.0))
-    assert heads.millimetres_off(known, result.identity, result.expression) < 0.6 * heads.millimetres_off(known, *start)
+    assert heads.millimetres_off(known, result.identity, result.expression) < 0.8 * heads.millimetres_off(known, *start)
 
 
-def test_the_truth_is_left_where_it_is(known, settled):
-    """Only the priors and the render's noise pull (measured: 0.37 mm, 0.14 pixels)."""
-    assert heads.millimetres_off(known, settled.identity, settled.expression) < 0.4
+def test_where_it_starts_is_no_evidence_of_the_shape(known, found, settled):
+    """From the truth and from elsewhere the search comes to the same head (measured: 0.18 mm apart): stage 1's identity has the prior
+    in it, and where landmarks say nothing, the prior would count twice.
+    """
+    face = known.model.regions["face"] > 0.5
+    apart = found.vertices[face] - settled.vertices[face]
+    assert np.linalg.norm(apart - apart.mean(0), axis=1).mean() < 0.25
+
+
+def test_the_truth_is_hardly_left(known, settled):
+    """The priors and the render's noise pull (measured: 0.69 mm, 0.23 pixels)."""
+    assert heads.millimetres_off(known, settled.identity, settled.expression) < 0.77
     pixels = heads.landmark_pixels(known.model, settled.vertices, settled.camera)
-    assert np.linalg.norm(pixels - known.points, axis=1).mean() < 0.16
+    assert np.linalg.norm(pixels - known.points, axis=1).mean() < 0.25
     assert settled.camera.focal_px == pytest.approx(known.truth.camera.focal_px, rel=0.01)
 
 
@@ -165,10 +174,9 @@ def test_hairy_skin_says_little_of_the_shape(known, start, traced):
     light = Explained(torch.from_numpy(known.truth.light), samples.weight)
     fields = known.truth.reflectance.albedo(), known.truth.reflectance.surface()
     beard = torch.from_numpy(known.model.regions["beard"])
-    identity = torch.from_numpy(start[0])
 
     def trust(hair: torch.Tensor) -> torch.Tensor:
-        return photo.shape_problem(head, seen, 1.0, identity, fields, hair, light).samples.weight
+        return photo.shape_problem(head, seen, 1.0, fields, hair, light).samples.weight
 
     share = trust(beard) / samples.weight.clamp(min=1e-6)
     bearded = head.interpolate(beard[:, None], samples.triangle, samples.barycentric)[:, 0]
@@ -313,7 +321,7 @@ def shape_problem(known, start, traced):
         embedding=known.model.landmarks["mediapipe"],
         points=torch.from_numpy(known.points),
         face_height=face_height(known.points),
-        anchor=Shape(torch.zeros(known.model.identity_count), torch.zeros(known.model.expression_count)),
+        anchor=torch.zeros(known.model.expression_count),
     )
 
 
