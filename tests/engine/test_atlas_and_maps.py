@@ -55,7 +55,7 @@ def _problem(known, view: View) -> MapProblem:
     camera, vertices = known.view.camera, known.truth.vertices
     irises = np.zeros((2, 2), np.float32)
     balls = {side: find_eyeball(known.model, vertices, side, camera, irises) for side in SIDES}
-    settings = Settings(bands=heads.BANDS, texture_size=256, transfer_directions=32, stage3_iterations=4)
+    settings = Settings(bands=heads.BANDS, texture_size=256, transfer_directions=32, stage3_iterations=16)
     eyes = np.zeros_like(view.weight)
     return MapProblem([MapView(known.model, known.truth, view, eyes, balls, settings, SilentReporter())])
 
