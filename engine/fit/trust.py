@@ -49,6 +49,8 @@ NOSTRILS, DARKER_IN_NOSTRILS, BRIGHTER_IN_NOSTRILS = "nostrils", 1.2, 0.4
 # A model's nose may be another one: the same holds around the nostrils for what stays there. Of what lies before the nose, some
 # reaches beyond; so much of it, and it is no nostril.
 AROUND_NOSTRILS, BEYOND = "around nostrils", 0.1
+# What lies there for the most part is the nose's, so that bright and dark are told apart.
+MOSTLY_BEYOND = 0.5
 # The model's masks that `skin_trust` needs.
 REGIONS = tuple(sorted({*DARKER_BY_REGION, *BRIGHTER_BY_REGION, *TINTED_BY_REGION}))
 # Deviations from which a texel is surely not skin, and down to which the region around such texels is not.
@@ -80,15 +82,16 @@ def skin_trust(texels: Texels, regions: Mapping[str, FloatImage], side: float | 
     if not seen.any():
         return np.ones(seen.shape, np.float32)
     away = deviations(texels, regions, side)
-    if AROUND_NOSTRILS in regions:
-        around = regions[AROUND_NOSTRILS]
-        nose = deviations(texels, {**regions, NOSTRILS: around}, side)
-        away = np.where(_stays_within((np.abs(away) > DOUBTFUL) & seen, around > 0.0), nose, away)
+    around = regions.get(AROUND_NOSTRILS, np.zeros(seen.shape, np.float32)) > 0.0
+    if around.any():
+        nose = deviations(texels, {**regions, NOSTRILS: regions[AROUND_NOSTRILS]}, side)
+        away = np.where(_stays_within((np.abs(away) > DOUBTFUL) & seen, around, BEYOND), nose, away)
     sure, doubtful = (np.abs(away) > SURE) & seen, (np.abs(away) > DOUBTFUL) & seen
+    large = _larger_than_spots(sure, doubtful, SPOT * side)
     # A bright tip of a nose between dark nostrils is three spots, not one long thing.
-    spot = SPOT * side
-    large = [_larger_than_spots(sure & part, doubtful & part, spot) for part in (away < 0.0, away > 0.0)]
-    covered = _grown_into(np.logical_or(*large), doubtful, REACH * side)
+    apart = [_larger_than_spots(sure & part, doubtful & part, SPOT * side) for part in (away < 0.0, away > 0.0)]
+    large = np.where(_stays_within(doubtful, around, MOSTLY_BEYOND), np.logical_or(*apart), large)
+    covered = _grown_into(large, doubtful, REACH * side)
     return _without(covered, EDGE * side)
 
 
@@ -232,12 +235,12 @@ def _larger_than_spots(sure: BoolImage, doubtful: BoolImage, spot: float) -> Boo
     return np.asarray(sure & longer[label])
 
 
-def _stays_within(found: BoolImage, region: BoolImage) -> BoolImage:
-    """The connected parts of ``found`` of which no more than `BEYOND` lies beyond ``region``."""
+def _stays_within(found: BoolImage, region: BoolImage, most: float) -> BoolImage:
+    """The connected parts of ``found`` of which no more than the share ``most`` lies beyond ``region``."""
     count, label = cv2.connectedComponents(found.astype(np.uint8), connectivity=8)
     area = np.maximum(np.bincount(label.ravel(), minlength=count), 1)
     beyond = np.bincount(label[~region], minlength=count) / area
-    return np.asarray(found & (beyond <= BEYOND)[label])
+    return np.asarray(found & (beyond <= most)[label])
 
 
 def _grown_into(sure: BoolImage, doubtful: BoolImage, reach: float) -> BoolImage:

@@ -119,7 +119,7 @@ DRAWINGS = {
 def _problem(known: heads.Portrait, image: np.ndarray) -> MapProblem:
     camera, vertices = known.view.camera, known.truth.vertices
     balls = {side: find_eyeball(known.model, vertices, side, camera, np.zeros((2, 2), np.float32)) for side in SIDES}
-    settings = Settings(bands=heads.BANDS, texture_size=SIZE, transfer_directions=64, stage3_iterations=60)
+    settings = Settings(bands=heads.BANDS, texture_size=SIZE, transfer_directions=64)
     view = replace(known.view, image=image)
     eyes = np.zeros_like(view.weight)
     return MapProblem([MapView(known.model, known.truth, view, eyes, balls, settings, SilentReporter())])

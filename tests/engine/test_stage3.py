@@ -276,16 +276,18 @@ def test_spots_are_measured_by_the_face_s_size_in_the_map(length, hides, hides_w
     assert (skin_trust(texels, none, 1.8 * size)[middle] < 0.5) == hides_where_faces_are_larger
 
 
-@pytest.mark.parametrize(("between", "hides"), [(3.0, False), (0.15, True)])
-def test_a_bright_spot_between_dark_ones_is_no_long_thing(between, hides):
-    """A nose's tip between its nostrils, unlike a strand: each of the three is a spot."""
+@pytest.mark.parametrize(("between", "is_nose", "hides"), [(3.0, True, False), (0.15, True, True), (3.0, False, True)])
+def test_a_bright_tip_between_dark_nostrils_is_no_long_thing(between, is_nose, hides):
+    """Unlike a strand across the nose, each of the three is a spot; elsewhere they are one thing before the skin."""
     size = 256
     texels = _texels(size)
     colour = texels.colour.reshape(size, size, 3).clone()
-    for start, factor in ((100, 0.15), (108, between), (116, 0.15)):
+    for start, factor in ((100, 0.05), (108, between), (116, 0.05)):
         colour[120:128, start : start + 8] *= factor
-    none = {name: np.zeros((size, size), np.float32) for name in REGIONS}
-    trust = skin_trust(replace(texels, colour=colour.reshape(-1, 3)), none)
+    regions = {name: np.zeros((size, size), np.float32) for name in (*REGIONS, NOSTRILS)}
+    around = np.zeros((size, size), np.float32)
+    around[(slice(123, 130) if is_nose else slice(0, 20)), 90:134] = 1.0
+    trust = skin_trust(replace(texels, colour=colour.reshape(-1, 3)), {**regions, AROUND_NOSTRILS: around})
     assert (trust[124, 104:120] < 0.5).all() == hides
     assert hides or (trust[124, 96:128] > 0.9).all()
 
