@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..faces.model import FaceModel
@@ -13,18 +14,23 @@ from ..scene.camera import Camera
 
 
 class DifferentiableHead:
-    """A face model's vertices and normals as functions of its coefficients. float32, mm, head frame."""
+    """A face model's vertices and normals as functions of its coefficients. float32, mm, head frame.
 
-    def __init__(self, model: FaceModel) -> None:
+    ``beyond`` (R, V, 3) mm are modes of the shape beside the model's own: their coefficients follow the model's K, and
+    "identity" is all of them.
+    """
+
+    def __init__(self, model: FaceModel, beyond: NDArray[np.float32] | None = None) -> None:
         self.model = model
-        self.identity_count = model.identity_count
+        shapes = [model.identity_basis, *([] if beyond is None else [beyond])]
+        self.identity_count = sum(len(shape) for shape in shapes)
         self.mean = torch.from_numpy(model.mean.reshape(-1).copy())
-        basis = np.concatenate([model.identity_basis, model.expression_basis]).reshape(-1, model.mean.size)
+        basis = np.concatenate([*shapes, model.expression_basis]).reshape(-1, model.mean.size)
         self.basis = torch.from_numpy(np.ascontiguousarray(basis))
         self.triangles = torch.from_numpy(model.triangles.astype(np.int64))
 
     def vertices(self, identity: Tensor, expression: Tensor) -> Tensor:
-        """(V, 3) for identity coefficients (K,) and expression weights (E,)."""
+        """(V, 3) for identity coefficients (K + R,) and expression weights (E,)."""
         return (self.mean + torch.cat([identity, expression]) @ self.basis).reshape(-1, 3)
 
     def vertex_normals(self, vertices: Tensor) -> Tensor:

@@ -31,9 +31,9 @@ PLACED_SPREAD = 0.004
 INDEPENDENT_LANDMARKS = 80.0
 EXPRESSION_SPREAD = 0.25
 OUTSIDE_SPREAD = 0.03
-# What the photo's shading counts of the shape, as independent observations: twice what it counts of light and skin. Rendered heads
-# get better with five times as much, photos of people worse (docs/benchmark.md).
-SHADING_OBSERVATIONS = 600.0
+# What the photo's shading counts of the shape, as independent observations: more than it counts of light and skin. Rendered heads
+# get better with more, photos of people worse (docs/benchmark.md).
+SHADING_OBSERVATIONS = 800.0
 # What stage 1 found holds the camera by these deviations. It does not hold the identity: it has the prior in it, which would
 # count twice where landmarks say nothing, as of depth.
 TURN_HOLD = 0.05

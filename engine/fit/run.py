@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..faces.model import PART_NAMES, FaceModel
 from ..render.path import passes
@@ -120,10 +121,11 @@ class Run:
 
     def _with_outline(self, second: list[Stage2Result]) -> list[Stage2Result]:
         """The same with the outline where the photos show it, as far as the model's modes have left it elsewhere."""
+        before = second[0].shift
         neutral = self.model.vertices(second[0].identity)
+        neutral = neutral if before is None else neutral + before
         seen = [photo.outline(found) for photo, found in zip(self.photos, second, strict=True)]
-        shift = outline_shift(self.model, neutral, seen)
-        return [replace(found, vertices=found.vertices + shift, shift=shift) for found in second]
+        return _shifted(second, outline_shift(self.model, neutral, seen))
 
     def _with_closed_lips(self, second: list[Stage2Result]) -> list[Stage2Result]:
         """The same with the person's lips closed and where the photos show them, where these show them closed."""
@@ -131,11 +133,7 @@ class Run:
         closed = [shift for shift in shifts if shift is not None]
         if not closed:
             return second
-        shift = np.mean(closed, 0)
-        return [
-            replace(found, vertices=found.vertices + shift, shift=shift if found.shift is None else found.shift + shift)
-            for found in second
-        ]
+        return _shifted(second, np.mean(closed, 0))
 
     def _with_lids(self, second: list[Stage2Result]) -> list[Stage2Result]:
         """The same with the person's lower lids where the photos show them."""
@@ -261,6 +259,14 @@ class Run:
             report=report,
             losses=self.record.losses,
         )
+
+
+def _shifted(second: list[Stage2Result], shift: NDArray[np.float32]) -> list[Stage2Result]:
+    """The same head moved by ``shift`` (V, 3) mm more, beyond the model's modes."""
+    return [
+        replace(found, vertices=found.vertices + shift, shift=shift if found.shift is None else found.shift + shift)
+        for found in second
+    ]
 
 
 def head_data(model: FaceModel, second: Stage2Result, *others: Stage2Result) -> HeadData:

@@ -24,6 +24,7 @@ from ..reporter import Reporter
 from ..scene.camera import Camera
 from ..settings import Settings
 from .agreement import LEAST_FACE, POINT_COUNT, Agreement, Sight, surface_points
+from .beyond_modes import residual_basis
 from .eyes import SIDES
 from .gaze import EyeTurn
 from .head import DifferentiableCamera, DifferentiableHead
@@ -74,8 +75,8 @@ class Stage2Result:
         light: (B, 3) coefficients in the head frame, linear radiance.
         reflectance: statistical reflectance. vertices: (V, 3) mm, with the expression.
         teeth: how the photo shows the teeth to lie; `vertices` have them there.
-        shift: (V, 3) mm beyond the model's modes, where the photos show the outline and closed lips; `vertices` have it. None:
-            nowhere.
+        shift: (V, 3) mm beyond the model's modes: a smooth field (`beyond_modes`), and where the photos show the outline and
+            closed lips; `vertices` have it. None: nowhere.
         lids: (V, 3) mm by which the lower lids lie lower than the modes have them while the eyes are open; `vertices` have it.
             None: nowhere.
         eyes: how they turn to look where this photo shows them, beside the first photo's; `vertices` have it. None: not at all.
@@ -322,9 +323,12 @@ class _Stage2:
         watch: Watch[Stage2State] = nobody,
     ) -> None:
         self.settings, self.reporter, self.watch = settings, reporter, watch
-        self.head = DifferentiableHead(model)
+        self.model = model
+        self.beyond = residual_basis(model)
+        self.head = DifferentiableHead(model, self.beyond)
         self.photos = [_Photo(model, photo, settings, number) for number, photo in enumerate(seen)]
-        self.identity = torch.from_numpy(identity).float()
+        # The model's own coefficients, and after them those of what its modes leave.
+        self.identity = torch.cat([torch.from_numpy(identity).float(), torch.zeros(len(self.beyond))])
         self.reflectance = Reflectance.average(model)
         self.scene = TracedScene(model.mean, model.triangles)
         self.losses: list[float] = []
@@ -339,9 +343,11 @@ class _Stage2:
             self._show(index, traced, explained)
             self._find_shape(scale, traced, explained)
         explained = self._find_reflectance(self._trace(1.0, len(SCALES)), last=True)
+        own = self.model.identity_count
+        shift = np.tensordot(self.identity[own:].numpy(), self.beyond, 1)
         return [
             Stage2Result(
-                identity=self.identity.numpy(),
+                identity=self.identity[:own].numpy(),
                 expression=photo.expression.numpy(),
                 camera=photo.camera,
                 light=found.light.numpy(),
@@ -349,6 +355,7 @@ class _Stage2:
                 vertices=self._vertices(photo).numpy(),
                 losses=self.losses,
                 rounds=self.lengths,
+                shift=shift,
             )
             for photo, found in zip(self.photos, explained, strict=True)
         ]

@@ -139,6 +139,7 @@ def stage2_arrays(found: Sequence[Stage2Result]) -> dict[str, NDArray[Any]]:
     first = found[0]
     return {
         "stage2_identity": first.identity,
+        "stage2_shift": np.zeros_like(first.vertices) if first.shift is None else first.shift,
         "stage2_expressions": np.stack([photo.expression for photo in found]),
         "stage2_cameras": np.stack([camera_row(photo.camera) for photo in found]),
         "stage2_lights": np.stack([photo.light for photo in found]),
@@ -161,6 +162,7 @@ def stage2_of(state: StateReader, model: FaceModel, bands: int) -> list[Stage2Re
     """
     count, single = state.photos, np.float32
     identity = state.take("stage2_identity", single, model.identity_count)
+    shift = state.take("stage2_shift", single, model.vertex_count, 3)
     expressions = state.take("stage2_expressions", single, count, model.expression_count)
     cameras = state.cameras("stage2_cameras")
     lights = state.take("stage2_lights", single, count, None, 3)
@@ -177,7 +179,15 @@ def stage2_of(state: StateReader, model: FaceModel, bands: int) -> list[Stage2Re
     }
     reflectance = replace(average, **skin)
     return [
-        Stage2Result(identity, expressions[i], cameras[i], _as_solved(lights[i]), reflectance, _laid_out(vertices[i]))
+        Stage2Result(
+            identity,
+            expressions[i],
+            cameras[i],
+            _as_solved(lights[i]),
+            reflectance,
+            _laid_out(vertices[i]),
+            shift=shift,
+        )
         for i in range(count)
     ]
 

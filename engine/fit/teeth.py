@@ -33,8 +33,10 @@ FRONT_MM, LEAST_MM, LEAST_COLUMNS = 11.0, 2.0, 0.4
 # Teeth under which the mouth's hollow is not seen go on behind the lower lip by so many mm.
 TUCKED_MM = 1.5
 # Shares of the opening's height by which the picture around it is looked at, and in which ever less of the way out of the mouth
-# is tried, if the teeth would come through the skin by more than so many mm: a lip is soft, and its edge yields.
+# is tried, if the teeth would come through the skin by more than so many mm: a lip is soft, and its edge yields. Then less of the
+# way down: teeth that end above the lower lip are better than none.
 AROUND, TRIALS, YIELD_MM = 1.5, (1.0, 0.7, 0.4, 0.0), 1.0
+LOWERINGS = (1.0, 0.85, 0.7, 0.5)
 # Teeth have less red against green than the skin beside them in the same light, by this in the logarithm, and at least so
 # much of its luminance: what is darker is the hollow of the mouth.
 LESS_RED, LEAST_BRIGHTNESS = 0.08, 0.25
@@ -128,14 +130,17 @@ def place_teeth(model: FaceModel, vertices: NDArray[np.float32], camera: Camera,
     front, edge = float(vertices[upper, 2].max()), float(vertices[upper, 1].min())
     advanced = float(np.clip(_lip_front(model, vertices, edge) - LIP_MM - front, 0.0, REACH_MM[ADVANCED]))
     mouth = _Mouth.of(model, vertices, camera, photo.opening)
+    ways = []
     for share in TRIALS:
         seen = mouth.edge(photo, front + share * advanced)
         if seen is None:
             return TeethPlacement()
-        lowered = float(np.clip(edge - seen, 0.0, REACH_MM[LOWERED]))
-        found = TeethPlacement(lowered, share * advanced)
-        if not mouth.pierced(found):
-            return found
+        ways.append((float(np.clip(edge - seen, 0.0, REACH_MM[LOWERED])), share * advanced))
+    for part in LOWERINGS:
+        for lowered, out in ways:
+            found = TeethPlacement(part * lowered, out)
+            if not mouth.pierced(found):
+                return found
     return TeethPlacement()
 
 
