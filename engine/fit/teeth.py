@@ -36,7 +36,7 @@ TUCKED_MM = 1.5
 # is tried, if the teeth would come through the skin by more than so many mm: a lip is soft, and its edge yields. Then less of the
 # way down: teeth that end above the lower lip are better than none.
 AROUND, TRIALS, YIELD_MM = 1.5, (1.0, 0.7, 0.4, 0.0), 1.0
-LOWERINGS = (1.0, 0.85, 0.7, 0.5)
+LOWERINGS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
 # Teeth have less red against green than the skin beside them in the same light, by this in the logarithm, and at least so
 # much of its luminance: what is darker is the hollow of the mouth.
 LESS_RED, LEAST_BRIGHTNESS = 0.08, 0.25

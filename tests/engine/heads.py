@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from nextgenface.engine.faces.choose import load_model
 from nextgenface.engine.faces.model import PART_NAMES, FaceModel
+from nextgenface.engine.faces.topology import vertex_normals
 from nextgenface.engine.fit.atlas import make_atlas
 from nextgenface.engine.fit.fill import pad
 from nextgenface.engine.fit.photometric import View
@@ -41,10 +42,16 @@ class Portrait:
 
 
 @cache
-def portrait(size: int = 160, samples: int = 48) -> Portrait:
-    """A smiling head of some other shape and colour than the mean, lit from its left front; light goes from skin to skin."""
+def portrait(size: int = 160, samples: int = 48, cheeks_mm: float = 0.0) -> Portrait:
+    """A smiling head of some other shape and colour than the mean, lit from its left front; light goes from skin to skin.
+
+    Its cheeks stand out by ``cheeks_mm`` more, as the model's modes would not have them.
+    """
     model = load_model("bundled")
     truth = _truth(model, front_camera(size))
+    if cheeks_mm:
+        bump = cheeks_mm * cheek_bumps(model)[:, None] * vertex_normals(truth.vertices, model.triangles)
+        truth = replace(truth, vertices=truth.vertices + bump.astype(np.float32), shift=bump.astype(np.float32))
     albedo, specular, roughness = statistical_maps(model, truth.reflectance)
     light = Light(truth.light).image(32)
     picture = render(
@@ -52,6 +59,18 @@ def portrait(size: int = 160, samples: int = 48) -> Portrait:
     )
     view = View(picture.image, skin_mask(model, truth.vertices, truth.camera), truth.camera)
     return Portrait(model, view, landmark_pixels(model, truth.vertices, truth.camera), truth)
+
+
+def cheek_bumps(model: FaceModel, width_mm: float = 10.0) -> np.ndarray:
+    """(V,) two smooth bumps of height 1, one on the middle of each cheek."""
+    skin = np.where(model.regions["face"] > 0.5, model.regions["cheeks"], 0.0)
+    bumps = np.zeros(model.vertex_count)
+    for side in (-1, 1):
+        weight = skin * (side * model.mean[:, 0] > 0.0)
+        middle = (weight[:, None] * model.mean).sum(0) / weight.sum()
+        nearest = model.mean[np.linalg.norm(model.mean - middle, axis=1).argmin()]
+        bumps += np.exp(-0.5 * ((model.mean - nearest) ** 2).sum(1) / width_mm**2)
+    return bumps
 
 
 def front_camera(size: int) -> Camera:
@@ -104,11 +123,15 @@ def landmark_pixels(model: FaceModel, vertices: np.ndarray, camera: Camera) -> n
     return camera.project((corners * embedding.barycentric[:, :, None]).sum(1)).astype(np.float32)
 
 
-def millimetres_off(portrait: Portrait, identity: np.ndarray, expression: np.ndarray) -> float:
+def head_of(model: FaceModel, found: Stage2Result, expression: np.ndarray) -> np.ndarray:
+    """(V, 3) mm: the person that stage 2 found, with another expression."""
+    return model.vertices(found.identity, expression) + (0.0 if found.shift is None else found.shift)
+
+
+def millimetres_off(portrait: Portrait, vertices: np.ndarray) -> float:
     """Mean distance of the face's vertices from the true ones, after both are laid over each other."""
-    model = portrait.model
-    face = model.regions["face"] > 0.5
-    away = model.vertices(identity, expression)[face] - portrait.truth.vertices[face]
+    face = portrait.model.regions["face"] > 0.5
+    away = vertices[face] - portrait.truth.vertices[face]
     return float(np.linalg.norm(away - away.mean(0), axis=1).mean())
 
 

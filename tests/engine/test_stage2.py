@@ -12,6 +12,8 @@ torch = pytest.importorskip("torch")
 
 import heads  # noqa: E402
 from nextgenface.engine.errors import Cancelled  # noqa: E402
+from nextgenface.engine.faces.topology import vertex_normals  # noqa: E402
+from nextgenface.engine.fit import stage2  # noqa: E402
 from nextgenface.engine.fit.head import DifferentiableCamera, DifferentiableHead  # noqa: E402
 from nextgenface.engine.fit.lighting import LightPrior  # noqa: E402
 from nextgenface.engine.fit.photometric import ROBUST_SCALE, Samples, distrust, robust_weight  # noqa: E402
@@ -137,17 +139,18 @@ def test_light_is_nowhere_negative(found):
 
 def test_the_shape_comes_nearer_to_the_truth(known, start, found):
     """Measured: from 1.60 mm to 0.71 mm, 0.22 pixels."""
-    before = heads.millimetres_off(known, *start)
+    before = heads.millimetres_off(known, known.model.vertices(*start))
     assert before > 1.4
-    assert heads.millimetres_off(known, found.identity, found.expression) < 0.48 * before
+    assert heads.millimetres_off(known, found.vertices) < 0.48 * before
     pixels = heads.landmark_pixels(known.model, found.vertices, found.camera)
     assert np.linalg.norm(pixels - known.points, axis=1).mean() < 0.25
 
 
 def test_the_picture_itself_moves_the_shape(known, start):
-    """Without landmarks too (measured: from 1.60 mm to 1.22 mm)."""
-    result = _fit(known, *start, settings=replace(QUICK, landmark_weight=0.0))
-    assert heads.millimetres_off(known, result.identity, result.expression) < 0.8 * heads.millimetres_off(known, *start)
+    """Without landmarks too (measured: from 1.60 mm to 1.17 mm), in more steps: what has no points to hold on to is found slowly."""
+    result = _fit(known, *start, settings=replace(QUICK, landmark_weight=0.0, stage2_iterations=480))
+    before = heads.millimetres_off(known, known.model.vertices(*start))
+    assert heads.millimetres_off(known, result.vertices) < 0.8 * before
 
 
 def test_where_it_starts_is_no_evidence_of_the_shape(known, found, settled):
@@ -161,10 +164,32 @@ def test_where_it_starts_is_no_evidence_of_the_shape(known, found, settled):
 
 def test_the_truth_is_hardly_left(known, settled):
     """The priors and the render's noise pull (measured: 0.69 mm, 0.23 pixels)."""
-    assert heads.millimetres_off(known, settled.identity, settled.expression) < 0.77
+    assert heads.millimetres_off(known, settled.vertices) < 0.77
     pixels = heads.landmark_pixels(known.model, settled.vertices, settled.camera)
     assert np.linalg.norm(pixels - known.points, axis=1).mean() < 0.25
     assert settled.camera.focal_px == pytest.approx(known.truth.camera.focal_px, rel=0.01)
+
+
+def test_cheeks_that_the_modes_do_not_have_are_found(monkeypatch):
+    """Where they stand out by 3 mm more, 0.98 mm is left, and 1.32 without the field beside the modes (measured)."""
+    plump = heads.portrait(cheeks_mm=3.0)
+    truth = plump.truth
+    beside = _fit(plump, truth.identity, truth.expression)
+    monkeypatch.setattr(stage2, "residual_basis", lambda model: np.zeros((0, model.vertex_count, 3), np.float32))
+    modes_alone = _fit(plump, truth.identity, truth.expression)
+    assert not modes_alone.shift.any()
+    cheeks = heads.cheek_bumps(plump.model) > 0.5
+    off = [_height_off(plump, found.vertices, cheeks) for found in (beside, modes_alone)]
+    assert off[0] < 0.85 * off[1]
+
+
+def _height_off(known, vertices: np.ndarray, where: np.ndarray) -> float:
+    """Mean distance along the normals at the vertices ``where`` (V,), mm, the face laid on the true one."""
+    face = known.model.regions["face"] > 0.5
+    away = vertices - known.truth.vertices
+    away = away - away[face].mean(0)
+    normals = vertex_normals(known.truth.vertices, known.model.triangles)
+    return float(np.abs((away * normals).sum(1))[where].mean())
 
 
 def test_hairy_skin_says_little_of_the_shape(known, start, traced):
@@ -188,7 +213,7 @@ def test_hairy_skin_says_little_of_the_shape(known, start, traced):
 
 
 def test_the_result_is_consistent_and_shown_on_the_way(known, found, shown):
-    np.testing.assert_allclose(found.vertices, known.model.vertices(found.identity, found.expression), atol=1e-3)
+    np.testing.assert_allclose(found.vertices, heads.head_of(known.model, found, found.expression), atol=1e-3)
     assert (found.expression >= 0.0).all() and (found.expression <= 1.0).all()
     assert (found.camera.width, found.camera.height) == (160, 160)
     assert [view.image.shape[0] for *_, view in shown] == [40, 80, 160, 160]

@@ -126,6 +126,18 @@ def test_teeth_that_would_pierce_the_lip_come_out_less():
     assert not come_through(before, moved)
 
 
+def test_teeth_that_cannot_fill_the_mouth_go_as_far_down_as_the_lip_lets_them():
+    """A lower lip a millimetre farther in would be pierced on the whole way, but not on most of it."""
+    vertices = smile().copy()
+    vertices[(vertices[:, 1] < -47.0) & (MODEL.regions["face"] > 0.3), 2] -= 1.0
+    camera = close_up()
+    full = mouth_of(vertices, camera).opening
+    found = place_teeth(MODEL, vertices, camera, SeenMouth(full, full, np.zeros_like(full)))
+    assert found.lowered > 3.0
+    moved, before = parts_seen(found.moved(MODEL, vertices), camera), parts_seen(vertices, camera)
+    assert not come_through(before, moved)
+
+
 def test_a_closed_mouth_and_one_without_teeth_leave_them_where_they_are():
     camera = close_up()
     nothing = np.zeros((camera.height, camera.width), np.float32)
