@@ -61,7 +61,8 @@ class PhotoRun:
         expression, sureness = first.expression.astype(np.float32), self.prepared.face.sureness
         if sureness is not None:
             sureness = sureness[self.model.landmarks[self.settings.landmark_detector].index]
-        return Observation(view, points, expression, show, self._whites(), sureness)
+        mouth_open = self.prepared.seam is None
+        return Observation(view, points, expression, show, self._whites(), sureness, mouth_open)
 
     def irises(self) -> FloatImage:
         """(2, 2) pixels of both irises' centres in the crop."""

@@ -58,6 +58,7 @@ class ShapeProblem:
         anchor: (E,) stage 1's expression.
         silhouette: where the face ends before the background, if that is looked at.
         sureness: (L,) of the landmarks: 1 where a person placed them, 0 where they were detected; None: all were.
+        counts: (L,) as how many points each of them counts; None: as one.
     """
 
     head: DifferentiableHead
@@ -74,6 +75,7 @@ class ShapeProblem:
     anchor: Tensor
     silhouette: Silhouette | None = None
     sureness: Tensor | None = None
+    counts: Tensor | None = None
     landmark_weight: float = 1.0
     identity_weight: float = 1.0
     expression_weight: float = 1.0
@@ -112,6 +114,8 @@ class ShapeProblem:
             # What a person placed is no mistake, however far off it is.
             placed = (LANDMARK_SPREAD / PLACED_SPREAD) ** 2 * square
             robust = robust + self.sureness[self.fixed] * (placed - robust)
+        if self.counts is not None:
+            robust = self.counts[self.fixed] * robust
         return 0.5 * min(INDEPENDENT_LANDMARKS, float(len(self.fixed))) * robust.mean()
 
     def allowed(self, expression: Tensor) -> Tensor:

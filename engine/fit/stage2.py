@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from ..faces.model import PART_NAMES, FaceModel
@@ -59,6 +60,10 @@ LEAST_COSINE = 0.15
 BROWS_COUNT = 0.3
 # What hairy skin counts of the shape, and the optical depth from which it is: a beard's edge is no edge of the jaw.
 HAIRY_COUNTS, HAIRY_DEPTH = 0.2, 0.1
+# An open mouth's lips, and the skin around them up to so many mm, count nothing of the shape: people's are thinner or thicker than the
+# model's, and a search that makes up for it by the shape opens the mouth too far. Where they end before teeth or the hollow a
+# detector sees well, so these points count more.
+OPEN_LIPS_MM, OPEN_LIPS_POINTS = 5.0, 4.0
 # Coarser pictures show no outline.
 LEAST_SILHOUETTE_SCALE = 0.5
 EYES = tuple(PART_NAMES.index(side) for side in SIDES)
@@ -106,6 +111,7 @@ class Observation:
         show: gets vertices, per-vertex reflectance (V, 5), light and view when this photo's turn to be shown has come.
         whites: of the eyes, as far as they are seen, in the view's pixels.
         sureness: (L,) of the landmarks, in [0, 1]: 1 where a person placed them; None: all were detected.
+        mouth_open: whether it shows the lips apart.
     """
 
     view: View
@@ -114,6 +120,7 @@ class Observation:
     show: Show
     whites: Sequence[White] = ()
     sureness: NDArray[np.float32] | None = None
+    mouth_open: bool = False
 
 
 @dataclass
@@ -253,6 +260,12 @@ class _Photo:
         lit = traced.transfer.lit(found.light)
         depth = head.interpolate(hair[:, None], samples.triangle, samples.barycentric)[:, 0]
         trust = found.trust * (1.0 - (1.0 - HAIRY_COUNTS) * (depth / HAIRY_DEPTH).clamp(max=1.0))
+        embedding, counts = self.model.landmarks[self.settings.landmark_detector], None
+        if self.seen.mouth_open:
+            lips = torch.from_numpy(_by_the_lips(self.model))
+            trust = trust * (1.0 - head.interpolate(lips[:, None], samples.triangle, samples.barycentric)[:, 0])
+            inner = np.isin(embedding.index, SCHEMES[self.settings.landmark_detector].inner_lips)
+            counts = torch.from_numpy(np.where(inner, OPEN_LIPS_POINTS, 1.0).astype(np.float32))
         return ShapeProblem(
             head=head,
             image=torch.from_numpy(traced.view.image),
@@ -262,8 +275,9 @@ class _Photo:
             light=found.light,
             openness=openness(traced.transfer, traced.normal),
             normal=traced.normal,
-            embedding=self.model.landmarks[self.settings.landmark_detector],
+            embedding=embedding,
             points=torch.from_numpy(self.seen.points * np.float32(scale)).float(),
+            counts=counts,
             face_height=self._face_height(scale),
             anchor=self.anchor,
             silhouette=traced.silhouette,
@@ -466,6 +480,15 @@ def fit_statistical(
     """
     make_repeatable()
     return _Stage2(model, identity, seen, settings, reporter, watch).run()
+
+
+def _by_the_lips(model: FaceModel) -> NDArray[np.float32]:
+    """(V,) 1 on the lips of the mean face, less around them; 0 for a model that tells none."""
+    lips = model.regions.get("lips", np.zeros(model.vertex_count, np.float32)) > 0.5
+    if not lips.any():
+        return np.zeros(model.vertex_count, np.float32)
+    distance, _ = cKDTree(model.mean[lips]).query(model.mean)
+    return np.asarray(np.exp(-0.5 * (distance / OPEN_LIPS_MM) ** 2), np.float32)
 
 
 def _facing(transfer: Transfer) -> Tensor:
