@@ -12,9 +12,14 @@ torch = pytest.importorskip("torch")
 
 import heads  # noqa: E402
 from nextgenface.engine.fit.head import DifferentiableCamera, DifferentiableHead  # noqa: E402
+from nextgenface.engine.fit.observations import observe  # noqa: E402
+from nextgenface.engine.fit.photo_run import PhotoRun  # noqa: E402
 from nextgenface.engine.fit.photometric import View  # noqa: E402
+from nextgenface.engine.fit.prepare import prepare_photo  # noqa: E402
 from nextgenface.engine.fit.refine import ShapeProblem  # noqa: E402
 from nextgenface.engine.fit.reflectance import Explained  # noqa: E402
+from nextgenface.engine.fit.seam import Seam  # noqa: E402
+from nextgenface.engine.fit.stage1 import fit_landmarks  # noqa: E402
 from nextgenface.engine.fit.stage2 import (  # noqa: E402
     OPEN_LIPS_MM,
     OPEN_LIPS_POINTS,
@@ -27,6 +32,7 @@ from nextgenface.engine.fit.tracing import trace_transfer  # noqa: E402
 from nextgenface.engine.landmarks.schemes import MEDIAPIPE  # noqa: E402
 from nextgenface.engine.render.geometry import TracedScene  # noqa: E402
 from nextgenface.engine.render.path import render  # noqa: E402
+from nextgenface.engine.reporter import SilentReporter  # noqa: E402
 from nextgenface.engine.scene.light import Light  # noqa: E402
 from nextgenface.engine.settings import Settings  # noqa: E402
 from scipy.spatial import cKDTree  # noqa: E402
@@ -73,6 +79,19 @@ def problem(smile: heads.Portrait, mouth_open: bool, points: np.ndarray | None =
         torch.zeros(model.vertex_count),
         Explained(torch.from_numpy(truth.light), samples.weight),
     )
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_the_photo_tells_whether_the_mouth_is_open(smile, astronaut, closed):
+    settings, reporter = Settings(), SilentReporter()
+    prepared = prepare_photo(astronaut, settings, reporter, None)
+    assert prepared.seam is None, "she smiles"
+    if closed:
+        line = np.zeros((2, 2))
+        prepared = replace(prepared, seam=Seam(line, np.array([0.0, 1.0]), np.ones(2)))
+    seen = observe(prepared.photo, prepared.face, settings, prepared.focal_length_mm)
+    (first,) = fit_landmarks(smile.model, [seen], settings, reporter).photos
+    assert PhotoRun(smile.model, prepared, settings, reporter).observation(first).mouth_open is not closed
 
 
 def test_shading_of_an_open_mouth_s_lips_does_not_count(smile):
