@@ -60,9 +60,9 @@ LEAST_COSINE = 0.15
 BROWS_COUNT = 0.3
 # What hairy skin counts of the shape, and the optical depth from which it is: a beard's edge is no edge of the jaw.
 HAIRY_COUNTS, HAIRY_DEPTH = 0.2, 0.1
-# An open mouth's lips, and the skin around them up to so many mm, count nothing of the shape: people's are thinner or thicker than the
-# model's, and a search that makes up for it by the shape opens the mouth too far. Where they end before teeth or the hollow a
-# detector sees well, so these points count more.
+# An open mouth's lips count nothing of the shape, and the skin within so many mm of them little: people's are thinner or thicker than
+# the model's, and a smile was opened too far. Where they end before teeth or the hollow a detector sees well, so these points
+# count more (docs/benchmark.md).
 OPEN_LIPS_MM, OPEN_LIPS_POINTS = 5.0, 4.0
 # Coarser pictures show no outline.
 LEAST_SILHOUETTE_SCALE = 0.5
