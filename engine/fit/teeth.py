@@ -25,8 +25,8 @@ ROWS = ("teeth_upper", "teeth_lower")
 # Names of the expressions that move the upper row, in mm at weight 1: down, and out of the mouth. The lower one follows the jaw.
 LOWERED, ADVANCED = "upperTeethLowered", "upperTeethAdvanced"
 REACH_MM = {LOWERED: 10.0, ADVANCED: 5.0}
-# Distance behind the foremost point of a smiling upper lip, mm: of the 11 mm at rest, a smile takes about a third.
-LIP_MM = 7.5
+# Distance behind the foremost point of a smiling upper lip, mm: of the 13.7 mm at rest, a smile takes about a third.
+LIP_MM = 9.0
 # Half width of the front teeth whose edge is looked for, mm; the least height of the opening there. Of its columns so many
 # must show teeth.
 FRONT_MM, LEAST_MM, LEAST_COLUMNS = 11.0, 2.0, 0.4

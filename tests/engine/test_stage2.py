@@ -390,7 +390,8 @@ def test_the_poses_gradient_is_right(known, start, shape_problem, index):
     identity, expression = (torch.from_numpy(value) for value in start)
     place = torch.tensor([0.01, -0.01, 0.01, 0.05, -0.05, 0.1, 0.005])
     direction = torch.eye(7)[index]
-    step = 1e-2 if 3 <= index < 6 else 1e-3
+    # Of 10 micrometres, some cross a kink of a look-up between pixels.
+    step = 3e-3 if 3 <= index < 6 else 1e-3
 
     def loss(value):
         return shape_loss([shape_problem], identity, [Posed(expression, _pose(known, value))])

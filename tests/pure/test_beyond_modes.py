@@ -72,8 +72,8 @@ def test_the_mouths_lining_goes_with_the_lips(head, modes):
     skin = _of(head, "skin")
     lips, lining = skin & (head.regions["lips"] > 0.9), _of(head, "mouth") & ~skin
     to_lips, to_skin = (cKDTree(head.mean[there]).query(head.mean)[0] for there in (lips, skin))
-    joined, deep = lining & (to_lips < 3.0), lining & (to_skin > 3.0 * LINING_MM)
-    assert joined.sum() >= 5 and deep.sum() > 100
+    joined, deep = lining & (to_lips < 0.8 * LINING_MM), lining & (to_skin > 3.0 * LINING_MM)
+    assert joined.sum() >= 3 and deep.sum() > 100
     spread = np.sqrt((modes**2).sum((0, 2)))
     assert spread[joined].min() > 0.7 * spread[lips].mean()
     assert spread[deep].max() < 0.05 * spread[lips].mean()

@@ -44,6 +44,8 @@ VIEWS = [(yaw, pitch, light) for yaw in (-14.0, 0.0, 14.0) for pitch in (-8.0, 0
 # The visible edges of lids and lips are the second ring of vertices from where hm08's outer skin ends. Median distances of the
 # detected points from rings 0 to 3 were 4.4, 1.8, 0.9, 1.0 mm at the lids and 1.7, 1.5, 0.8, 1.7 mm at the lips.
 EDGE_RING = 2
+# What lies on the midline, where both sides meet.
+MIDDLE_MM = 1e-3
 # On these edges, which run sideways, a point keeps its place along them: x counts more than height and depth.
 ALONG = np.array([4.0, 1.0, 1.0])
 
@@ -142,13 +144,16 @@ def _symmetric(points: Array) -> Array:
 
 
 def _snap(surface: Surface, points: Array) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Triangle and weights of the nearest place: on the lids' and lips' edges for their points, else anywhere on the skin."""
+    """Triangle and weights of the nearest place: on the lids' and lips' edges for their points, on the midline for its own, else
+    anywhere on the skin.
+    """
     cut, x = surface.cut, surface.mean[:, 0]
     lips = cut.rings(cut.mouth_rim, EDGE_RING) == EDGE_RING
     lids = cut.rings(cut.lid_rim, EDGE_RING) == EDGE_RING
     # The lower lip moves with the jaw, the upper does not, the corners do by half.
     share = surface.jaw / surface.jaw[lips].max()
     rims = [
+        (np.flatnonzero(np.abs(points[:, 0]) < MIDDLE_MM), np.abs(x) < MIDDLE_MM),
         (UPPER_LIP_EDGE, lips & (share < 0.45)),
         (LOWER_LIP_EDGE, lips & (share > 0.3)),
         (LIP_CORNERS, lips),

@@ -10,9 +10,11 @@ from .source import Array
 POINTS = {
     "glabella": 234,
     "sellion": 132,
+    "nasal dorsum": 164,
     "pronasale": 5054,
     "subnasale": 343,
     "stomion": 537,
+    "pogonion": 5162,
     "menton": 732,
     "opisthocranion": 962,
     "tragion": 12178,

@@ -1,4 +1,4 @@
-"""Lengths that surveys measure on people, measured on heads, and what the surveys found."""
+"""Lengths, and the bend of the profile, that surveys measure on people, measured on heads, and what the surveys found."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from .source import Array
 ZHUANG = "Zhuang & Bradtmiller 2005 (NIOSH survey of 3,997 U.S. workers)"
 BOUHADANA = "Bouhadana et al. 2022 (pooled review of 67 studies; equal parts African, Asian, White)"
 FARKAS = "Farkas 1994, Anthropometry of the Head and Face (North American White adults)"
+PROFILES = "profile photographs of Turkish (The Scientific World Journal 2013, 806203) and Croatian adults (Anić-Milošević et al. 2008)"
+ANIC = "Anić-Milošević, Lapter-Varga & Šlaj 2008 (110 young Croatian adults, by profile photographs)"
+# The solver has to be told, or it makes the angle above by a hump.
+STRAIGHT = "no survey: a ridge that is straight in the mean is assumed"
 JAYARATNE = "Jayaratne, Deutsch & Zwahlen 2013 (103 young Chinese adults of Hong Kong, by stereophotography)"
 
 
 @dataclass(frozen=True)
 class Survey:
-    """Mean and standard deviation in mm of men and of women; ``source`` says whose."""
+    """Mean and standard deviation of men and of women, in mm or, where it is an angle, degrees; ``source`` says whose."""
 
     men: tuple[float, float]
     women: tuple[float, float]
@@ -38,7 +42,10 @@ class Survey:
 
 # Zhuang and Bradtmiller, "Head-and-Face Anthropometric Survey of U.S. Respirator Users", J. Occup. Environ. Hyg. 2(11) (2005);
 # Bouhadana et al., "Expanding the Classic Facial Canons", PRS Global Open 10(4) (2022), e4268; Jayaratne et al., "Normative
-# Findings for Periocular Anthropometric Measurements among Chinese Young Adults", BioMed Res. Int. (2013), 821428.
+# Findings for Periocular Anthropometric Measurements among Chinese Young Adults", BioMed Res. Int. (2013), 821428. The convexity is the
+# mean of 13.6 (4.2) and 14.7 (5.1) degrees of Turkish men and women and of 11.2 (5.0) and 11.0 (4.7) of Croatian ones: 180 less the angle
+# G-Sn-Pg of Anić-Milošević, Lapter-Varga and Šlaj, "Analysis of the soft tissue facial profile by means of angular measurements", Eur. J.
+# Orthod. 30(2) (2008).
 SURVEYS = {
     "bizygomatic breadth": Survey((143.5, 6.9), (135.1, 6.5), ZHUANG),
     "bigonial breadth": Survey((120.4, 10.4), (110.1, 8.9), ZHUANG),
@@ -54,6 +61,9 @@ SURVEYS = {
     "head length": Survey((197.3, 7.4), (187.5, 7.2), ZHUANG),
     "intercanthal breadth": Survey((35.4, 3.9), (35.4, 3.9), BOUHADANA),
     "biocular breadth": Survey((93.0, 5.6), (88.4, 3.7), JAYARATNE),
+    "facial convexity": Survey((12.4, 4.6), (12.8, 4.9), PROFILES),
+    "nasofrontal angle": Survey((136.4, 6.7), (139.1, 6.4), ANIC),
+    "nasal dorsum angle": Survey((180.0, 6.0), (180.0, 6.0), STRAIGHT),
 }
 
 
@@ -70,7 +80,7 @@ class Tape:
         self.vault = outer & (y > eye[1] + 12) & (z < eye[2])
 
     def measure(self, heads: Array) -> dict[str, Array]:
-        """Length name -> (n,) mm of (n, V, 3) heads."""
+        """Name -> (n,) of (n, V, 3) heads: mm, and degrees for the angles."""
 
         def between(first: str, second: str) -> Array:
             gap = point(self.cut, heads, first) - point(self.cut, heads, second)
@@ -97,18 +107,30 @@ class Tape:
             "head length": between("glabella", "opisthocranion"),
             "intercanthal breadth": across("endocanthion"),
             "biocular breadth": across("exocanthion"),
+            "facial convexity": -self._hollow(heads, "glabella", "subnasale", "pogonion"),
+            "nasofrontal angle": 180.0 - self._hollow(heads, "glabella", "sellion", "nasal dorsum"),
+            "nasal dorsum angle": 180.0 - self._hollow(heads, "sellion", "nasal dorsum", "pronasale"),
         }
 
+    def _hollow(self, heads: Array, above: str, corner: str, below: str) -> Array:
+        """(n,) degrees by which the profile bends forward at a corner between two other points of it."""
+        middle = point(self.cut, heads, corner)
+        up, down = (point(self.cut, heads, name)[..., 1:] - middle[..., 1:] for name in (above, below))
+        return np.asarray(np.degrees(np.arctan2(up[..., 1], up[..., 0]) + np.arctan2(down[..., 1], -down[..., 0])))
+
     def table(self, heads: Array) -> Array:
-        """(n, lengths) in the order of `SURVEYS`."""
+        """(n, measures) in the order of `SURVEYS`."""
         found = self.measure(heads)
         return np.stack([found[name] for name in SURVEYS], 1)
 
 
 def report(tape: Tape, heads: Array) -> str:
-    """A table of the lengths of ``heads`` beside the surveys', in Markdown."""
+    """A table of the measures of ``heads`` beside the surveys', in Markdown."""
     found = tape.table(heads)
-    rows = ["| length | model: mean, sd (mm) | people: mean, sd (mm) | source |", "| --- | --- | --- | --- |"]
+    rows = [
+        "| length in mm, angle in degrees | model: mean, sd | people: mean, sd | source |",
+        "| --- | --- | --- | --- |",
+    ]
     for (name, survey), values in zip(SURVEYS.items(), found.T, strict=True):
         people = f"{survey.mean:.1f}, {survey.spread:.1f}"
         rows.append(f"| {name} | {values.mean():.1f}, {values.std():.1f} | {people} | {survey.source} |")

@@ -38,7 +38,7 @@ lining of the eye sockets (both counted as "mouth", being mucosa), eyeballs, tee
   0.6 of that, and half-normal, for targets without an opposite; 0.05 for sideways shifts of nose and mouth.
 * Asymmetry targets: normal, {asymmetry} of their end.
 * Calibration (`tools/head/calibrate.py`): hm08's scale ({scale:.4f}), the average of the sliders and their standard deviations are fitted
-  so that the lengths below have people's means and standard deviations.
+  so that the measures below have people's means and standard deviations.
 
 Lips that the targets leave apart are closed. Each head is laid on the average one by a rigid motion, without scaling, weighted by the
 region "face": size stays in the modes. Principal components are taken with weight 1 on the face, 0.25 on scalp, ears and neck, 0.05 on what
@@ -48,8 +48,9 @@ keep {kept:.2%} of the weighted variance.
 {table}
 
 "People" are as many men as women. Breadths are taken between vertices, so those of bone differ from a calliper's by its pressure.
-The figures of Bouhadana et al. are computed from the means and standard deviations in their abstract, which were read again for
-this table. All others are cited from memory of the publications named and have not been compared with their tables again.
+The convexity is how far the profile bends back at the subnasale, between the lines to glabella and pogonion. The figures of Bouhadana et
+al. are computed from the means and standard deviations in their abstract, which, like those of the Turkish adults, were read for this
+table. All others are cited from memory of the publications named and have not been compared with their tables again.
 
 ## Expressions, regions, landmarks, UVs
 

@@ -11,8 +11,10 @@ from .source import Array
 # Upper incisors show this much below the resting upper lip (Vig and Brundo, "The kinetics of anterior tooth display",
 # 1978: 1.9 mm in men, 3.4 mm in women); the lower ones end above that edge by the overbite.
 DISPLAY_MM, OVERBITE_MM = 2.6, 2.0
-# Soft tissue before the upper incisors at the lip's red, mm: what facial reconstruction takes for adults is 10 to 12.
-LIP_MM = 11.0
+# Behind the foremost point of the upper lip lie the upper incisors by its thickness, 14.8 mm in men and 12.6 in women, and behind
+# those the lower ones by the overjet (Arnett et al., "Soft tissue cephalometric analysis", Am. J. Orthod. Dentofacial Orthop.
+# 116(3), 1999, from memory).
+LIP_MM, OVERJET_MM = 13.7, 3.2
 
 
 def with_teeth_in_place(cut: Cut, head: Array) -> Array:
@@ -20,10 +22,13 @@ def with_teeth_in_place(cut: Cut, head: Array) -> Array:
     moved = head.copy()
     upper, lower = (cut.vertices_of(cut.part == cut.part_names.index(name)) for name in ("teeth_upper", "teeth_lower"))
     lip_line = point(cut, head, "stomion")
-    forward = _upper_lip(cut, head, lip_line) - LIP_MM - head[upper, 2].max()
-    edge = lip_line[1] - DISPLAY_MM
-    moved[upper] += (0.0, edge - head[upper, 1].min(), forward)
-    moved[lower] += (0.0, edge + OVERBITE_MM - np.quantile(head[lower, 1], 0.9), forward)
+    front, edge = _upper_lip(cut, head, lip_line) - LIP_MM, lip_line[1] - DISPLAY_MM
+    moved[upper] += (0.0, edge - head[upper, 1].min(), front - head[upper, 2].max())
+    moved[lower] += (
+        0.0,
+        edge + OVERBITE_MM - np.quantile(head[lower, 1], 0.9),
+        front - OVERJET_MM - head[lower, 2].max(),
+    )
     return moved
 
 
