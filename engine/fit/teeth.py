@@ -30,8 +30,9 @@ LIP_MM = 9.0
 # Half width of the front teeth whose edge is looked for, mm; the least height of the opening there. Of its columns so many
 # must show teeth.
 FRONT_MM, LEAST_MM, LEAST_COLUMNS = 11.0, 2.0, 0.4
-# Teeth under which the mouth's hollow is not seen go on behind the lower lip by so many mm.
-TUCKED_MM = 1.5
+# Teeth under which the mouth's hollow is not seen go on behind the lower lip by so many mm: near their edges, which are turned down,
+# they are dark.
+TUCKED_MM = 3.5
 # Shares of the opening's height by which the picture around it is looked at, and in which ever less of the way out of the mouth
 # is tried, if the teeth would come through the skin by more than so many mm: a lip is soft, and its edge yields. Then less of the
 # way down: teeth that end above the lower lip are better than none.

@@ -104,6 +104,18 @@ def test_teeth_that_fill_the_mouth_leave_no_hollow_below_them(lip):
     assert tongue_or_hollow[1] < 0.1 * tongue_or_hollow[0]
 
 
+def test_the_dark_edges_of_teeth_that_fill_the_mouth_are_well_behind_the_lip():
+    camera = close_up()
+    full = mouth_of(smile(), camera).opening
+    found = place_teeth(MODEL, smile(), camera, SeenMouth(full, full, np.zeros_like(full)))
+    moved = found.moved(MODEL, smile())
+    teeth = np.unique(MODEL.triangles[MODEL.face_part[MODEL.triangle_face] == UPPER])
+    edge = moved[teeth[moved[teeth, 1].argmin()]]
+    below = camera.project(edge[None])[0, 1] - np.nonzero(full.any(1))[0].max()
+    pixels_per_mm = camera.focal_px / np.linalg.norm(camera.centre - edge)
+    assert below / pixels_per_mm > 2.5
+
+
 @pytest.mark.parametrize("turn", [0.0, 0.4, -0.4])
 def test_teeth_never_come_through_the_skin(turn):
     camera = close_up(turn)
