@@ -90,15 +90,15 @@ def points(vertices: np.ndarray, eye: Camera) -> np.ndarray:
     return result
 
 
-def between_lips(vertices: np.ndarray, eye: Camera, share: float = 0.5) -> np.ndarray:
-    """(11, 2) pixels between the inner edges of both lips, ``share`` of the way down, from corner to corner."""
+def between_lips(vertices: np.ndarray, eye: Camera) -> np.ndarray:
+    """(11, 2) pixels half way between the inner edges of both lips, from corner to corner."""
     ring = points(vertices, eye)[list(MEDIAPIPE.inner_lips)]
     lower, upper = ring[1:10], ring[:10:-1]
-    return np.concatenate([ring[:1], share * lower + (1.0 - share) * upper, ring[10:11]])
+    return np.concatenate([ring[:1], 0.5 * (lower + upper), ring[10:11]])
 
 
 def middle_line(vertices: np.ndarray, eye: Camera) -> np.ndarray:
-    """(11, 2) int32 pixels half way between them, as lines are drawn."""
+    """(11, 2) int32 pixels of the same, as lines are drawn."""
     return np.round(between_lips(vertices, eye) - 0.5).astype(np.int32)
 
 
@@ -185,7 +185,7 @@ def test_lips_that_are_ajar_meet_where_the_photo_s_do(yaw, weights):
     eye, vertices = camera(yaw), face(**weights)
     seam = seam_of(face(), eye)
     assert seam is not None
-    meeting = np.interp(seam.pixels[:, 0], *between_lips(vertices, eye, 0.37).T)
+    meeting = np.interp(seam.pixels[:, 0], *between_lips(vertices, eye).T)
     seam = replace(seam, pixels=np.column_stack([seam.pixels[:, 0], meeting]))
     shift = closing_shift(MODEL, vertices, eye, seam)
     before, after = opening(vertices, eye), opening(vertices + shift, eye)
@@ -198,11 +198,13 @@ def test_lips_that_are_ajar_meet_where_the_photo_s_do(yaw, weights):
     lips = MODEL.regions["lips"] > 0.5
     far = np.linalg.norm(vertices[:, None, 1:] - vertices[lips][None, ::8, 1:], axis=2).min(1) > 12.0
     assert moved[far].max() < 0.15
-    # Upper ones go down and lower ones up.
+    # Upper ones go down and lower ones up; of a turned mouth, whose line in the picture is not where its lips' rings are, most.
     jaw = np.linalg.norm(MODEL.expression_basis[MODEL.expression_names.index("jawOpen")], axis=1)
     down = -(shift @ eye.rotation.T)[:, 1]
-    assert down[(jaw < 0.1 * jaw.max()) & lips].min() > -0.2
-    assert down[(jaw > 0.8 * jaw[lips].max()) & lips].max() < 0.2
+    upper, lower = down[(jaw < 0.1 * jaw.max()) & lips], down[(jaw > 0.8 * jaw[lips].max()) & lips]
+    if yaw == 0.0:
+        assert upper.min() > -0.05 and lower.max() < 0.05
+    assert upper.mean() > 0.3 and lower.mean() < -0.2
 
 
 def meeting_line(vertices: np.ndarray, eye: Camera) -> np.ndarray:
