@@ -11,13 +11,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import PhotoError
 from ..hints import PhotoHints
 from ..landmarks.by_hand import corrected
 from ..landmarks.choose import choose_detector
 from ..landmarks.detector import DetectedFace, largest_face
 from ..photos.crop import FaceCrop, crop_face
-from ..photos.masks import brow_mask, eye_mask, mouth_mask, skin_mask
-from ..photos.people import person_mask
+from ..photos.masks import brow_mask, eye_mask, mouth_mask, oval_mask, skin_mask
+from ..photos.people import believed, person_mask
 from ..photos.reading import Photo, read_photo
 from ..reporter import Reporter
 from ..scene.camera import Camera
@@ -35,6 +36,8 @@ LEAST_TRUST = 0.25
 RIM_SHARE = 0.02
 # The same along the silhouette of a fitted head.
 NARROW_RIM_SHARE = 0.007
+# The least share of the face's oval that must show lit skin: portraits have 0.8, an overexposed one 0.4.
+LEAST_SKIN = 0.03
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def prepare_photo(path: Path, settings: Settings, reporter: Reporter, hints: Pho
     """Read a photo, find its largest face and cut it out; its points are those of ``hints`` where these have any.
 
     Raises:
-        PhotoError: the file cannot be read, or shows no face that is large enough.
+        PhotoError: the file cannot be read, or shows no face that is large enough, or next to no skin of it.
     """
     photo = read_photo(path, reporter)
     reporter.progress("landmarks", 0, 1)
@@ -83,15 +86,23 @@ def prepare_photo(path: Path, settings: Settings, reporter: Reporter, hints: Pho
     reporter.check()
     crop = crop_face(photo, face.points, settings.fit_size)
     detail = crop_face(photo, face.points, detail_size(crop, settings))
-    person = person_mask(_srgb8(detail.linear))
     points = detail.from_photo(face.points)
+    inside = oval_mask((detail.height, detail.width), points, face.scheme)
+    person = believed(person_mask(_srgb8(detail.linear)), inside)
     seam = find_seam(detail.linear, points, face.scheme, face_height(points, face.scheme.height_share))
+    mask = _mask(crop, face, _resized(person, crop), seam is not None)
+    oval = oval_mask((crop.height, crop.width), crop.from_photo(face.points), face.scheme)
+    if mask.sum() < LEAST_SKIN * oval.sum():
+        raise PhotoError(
+            f"Hardly any skin of the face can be made out in {photo.name}.",
+            "It may be overexposed, black or covered: choose a photo that shows more of the skin.",
+        )
     return PreparedPhoto(
         photo=photo,
         face=face,
         crop=crop,
         detail=detail,
-        mask=_mask(crop, face, _resized(person, crop), seam is not None),
+        mask=mask,
         detail_mask=_mask(detail, face, person, seam is not None, rims=True),
         detail_eyes=eye_mask(detail, points, face.scheme),
         detail_brows=brow_mask(detail, points, face.scheme),

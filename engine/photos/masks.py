@@ -62,7 +62,7 @@ def skin_mask(
     """
     shape = (crop.height, crop.width)
     face_px = float(np.max(np.ptp(points[:, :2], axis=0)))
-    inside = _filled(points, scheme.oval, shape)
+    inside = oval_mask(shape, points, scheme)
     if also is not None:
         inside |= also & _grown(inside, _OVAL_MARGIN * face_px)
     weight = inside.copy()
@@ -78,6 +78,11 @@ def skin_mask(
         if other is not None:
             result *= np.clip(2.0 * other - 0.5, 0.0, 1.0)
     return np.asarray(cv2.GaussianBlur(result, (0, 0), max(0.5, 0.002 * face_px)) * weight, np.float32)
+
+
+def oval_mask(shape: tuple[int, int], points: FloatArray, scheme: Scheme = MEDIAPIPE) -> BoolArray:
+    """(h, w) True inside the detector's oval of a face with the ``points`` (N, 2 or 3) in pixels."""
+    return _filled(points, scheme.oval, shape)
 
 
 def _filled(points: FloatArray, ring: Ring, shape: tuple[int, int]) -> BoolArray:

@@ -63,6 +63,9 @@ class TracedScene:
         import drjit as dr
         import mitsuba as mi
 
+        if not len(origins):
+            # Dr.Jit ends the process when it is to trace none.
+            return np.zeros(0, np.int32), np.zeros((0, 3), np.float32)
         ray = mi.Ray3f(mi.Point3f(columns(origins)), mi.Vector3f(columns(directions)))
         hit = self.scene.ray_intersect_preliminary(ray, coherent=True)
         valid = hit.is_valid()

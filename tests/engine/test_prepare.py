@@ -10,6 +10,8 @@ import pytest
 pytestmark = pytest.mark.engine
 cv2 = pytest.importorskip("cv2")
 
+from nextgenface.engine.errors import PhotoError  # noqa: E402
+from nextgenface.engine.fit import prepare  # noqa: E402
 from nextgenface.engine.fit.prepare import (  # noqa: E402
     NARROW_RIM_SHARE,
     RIM_SHARE,
@@ -23,6 +25,8 @@ from nextgenface.engine.landmarks.detector import DetectedFace  # noqa: E402
 from nextgenface.engine.landmarks.schemes import MEDIAPIPE  # noqa: E402
 from nextgenface.engine.photos.crop import FaceCrop, crop_face  # noqa: E402
 from nextgenface.engine.photos.reading import Photo  # noqa: E402
+from nextgenface.engine.reporter import SilentReporter  # noqa: E402
+from nextgenface.engine.settings import Settings  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +90,29 @@ def test_the_mask_is_widened_with_a_rim_that_suits_what_is_known_of_the_border(a
     area = np.sqrt(np.pi) * 0.3 * size
     rim = 1.5 * (NARROW_RIM_SHARE if at_edges else RIM_SHARE) * area
     assert seen.max() == pytest.approx(0.8 * size + 5.5 - rim, abs=2.0)
+
+
+def _prepared(path: Path, monkeypatch: pytest.MonkeyPatch, person: float | None) -> PreparedPhoto:
+    """A photo prepared where everything is as surely a ``person``; None: where nothing tells people from the rest."""
+
+    def mask(srgb: np.ndarray) -> np.ndarray | None:
+        return None if person is None else np.full(srgb.shape[:2], person, np.float32)
+
+    monkeypatch.setattr(prepare, "person_mask", mask)
+    return prepare.prepare_photo(path, Settings(), SilentReporter())
+
+
+def test_a_face_that_is_said_to_be_no_person_is_believed_to_be_one(astronaut, monkeypatch):
+    """In an old press photo no person was made out, all skin was left out, and the engine ended."""
+    pytest.importorskip("mediapipe")
+    without, none, all_over = (_prepared(astronaut, monkeypatch, person) for person in (None, 0.0, 1.0))
+    assert none.detail_person is None and all_over.detail_person is not None
+    assert np.array_equal(none.mask, without.mask) and none.mask.mean() > 0.1
+
+
+def test_a_face_of_which_no_skin_can_be_made_out_is_refused(astronaut, monkeypatch):
+    pytest.importorskip("mediapipe")
+    monkeypatch.setattr(prepare, "skin_mask", lambda crop, *_, **__: np.zeros((crop.height, crop.width), np.float32))
+    with pytest.raises(PhotoError, match="Hardly any skin") as caught:
+        _prepared(astronaut, monkeypatch, None)
+    assert astronaut.name in str(caught.value) and "choose" in caught.value.remedy

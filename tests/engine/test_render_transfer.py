@@ -144,6 +144,12 @@ def test_primary_hits_are_where_the_camera_looks(two_spheres):
     assert not weights[~hit].any()
 
 
+def test_no_rays_hit_nothing(two_spheres):
+    """Dr.Jit ended the process."""
+    triangle, barycentric = primary_hits(TracedScene(*two_spheres), front_camera(64), np.zeros((0, 2)))
+    assert triangle.shape == (0,) and barycentric.shape == (0, 3)
+
+
 def test_visibility_knows_what_stands_in_front(two_spheres):
     vertices, triangles = two_spheres
     scene, camera = TracedScene(vertices, triangles), front_camera(64)
