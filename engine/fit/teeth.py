@@ -30,6 +30,9 @@ LIP_MM = 9.0
 # Half width of the front teeth whose edge is looked for, mm; the least height of the opening there. Of its columns so many
 # must show teeth.
 FRONT_MM, LEAST_MM, LEAST_COLUMNS = 11.0, 2.0, 0.4
+# Teeth that begin below this share of the opening are the lower ones, with the upper ones behind the lip; and where the teeth of a column
+# leave out so many mm, tongue or hollow lies between the rows.
+UPPER_BEGIN, BETWEEN_ROWS_MM = 0.5, 1.5
 # Teeth under which the mouth's hollow is not seen go on behind the lower lip by so many mm: near their edges, which are turned down,
 # they are dark.
 TUCKED_MM = 3.5
@@ -41,6 +44,8 @@ LOWERINGS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
 # Teeth have less red against green than the skin beside them in the same light, by this in the logarithm, and at least so
 # much of its luminance: what is darker is the hollow of the mouth.
 LESS_RED, LEAST_BRIGHTNESS = 0.08, 0.25
+# In a grey photo, the skin of which has nowhere a redness beyond this, brightness alone tells teeth: gums and tongue are darker.
+GREY, GREY_BRIGHTNESS = 0.02, 0.5
 # Luminance of the photographed teeth's albedo against typical ones', and the most that one texel may have.
 LEVEL_RANGE, BRIGHTEST = (0.6, 1.35), 0.85
 FEWEST_TEXELS = 24
@@ -72,12 +77,16 @@ def look_into_mouth(image: FloatImage, opening: FloatImage, skin: FloatImage) ->
     soft = cv2.GaussianBlur(image, (0, 0), 1.0)
     redness = np.log(soft[:, :, 0] + 0.004) - np.log(soft[:, :, 1] + 0.004)
     luminance = soft @ _LUMINANCE
-    pale = redness < np.median(redness[known]) - LESS_RED
     bright = luminance > LEAST_BRIGHTNESS * np.median(luminance[known])
-    teeth = inside & pale & bright
+    if np.abs(redness[known]).max() < GREY:
+        pale = inside & (luminance > GREY_BRIGHTNESS * np.median(luminance[known]))
+        no_gum = inside & bright
+    else:
+        pale = inside & bright & (redness < np.median(redness[known]) - LESS_RED)
+        no_gum = inside & (redness < np.median(redness[known]))
     # The gaps between teeth belong to them, gums do not.
-    joined = cv2.morphologyEx(teeth.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((1, 3), np.uint8)) > 0
-    joined &= inside & (redness < np.median(redness[known]))
+    joined = cv2.morphologyEx(pale.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((1, 3), np.uint8)) > 0
+    joined &= no_gum
     soft_teeth = cv2.GaussianBlur(joined.astype(np.float32), (0, 0), 0.7)
     return SeenMouth(opening, np.asarray(soft_teeth, np.float32), (inside & ~bright).astype(np.float32))
 
@@ -208,15 +217,20 @@ def _part_seen(
 def _share_covered(
     heights: NDArray[np.float64], opening: BoolImage, teeth: BoolImage, hollow: BoolImage
 ) -> float | None:
-    """In one column of pixels at ``heights`` (N,) mm: the share of the opening from the upper lip down to the end of the teeth,
-    1 where they reach the lower lip; None where the mouth is closed or shows none.
+    """In one column of pixels at ``heights`` (N,) mm: the share of the opening from the upper lip down to the end of the upper teeth,
+    1 where they reach the lower lip; None where the mouth is closed or shows none of them.
     """
     if not opening.any() or not teeth.any():
         return None
-    top, bottom, end = heights[opening].max(), heights[opening].min(), heights[teeth].min()
+    top, bottom = float(heights[opening].max()), float(heights[opening].min())
     if top - bottom < LEAST_MM:
         return None
-    return float((top - end) / (top - bottom)) if (heights[hollow] < end).any() else 1.0
+    shown = np.sort(heights[opening & teeth])[::-1]
+    if not len(shown) or top - shown[0] > UPPER_BEGIN * (top - bottom):
+        return None
+    breaks = np.flatnonzero(shown[:-1] - shown[1:] > BETWEEN_ROWS_MM)
+    end = float(shown[breaks[0] if len(breaks) else -1])
+    return (top - end) / (top - bottom) if (heights[hollow] < end).any() or len(breaks) else 1.0
 
 
 def _edge_at(share: float, hollow: NDArray[np.float64]) -> float:

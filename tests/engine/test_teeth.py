@@ -228,3 +228,46 @@ def test_the_portraits_smile_shows_its_teeth():
     truth = mouth_of(known.truth.vertices, camera)
     found = place_teeth(known.model, known.truth.vertices, camera, truth)
     assert mouth_of(found.moved(known.model, known.truth.vertices), camera).teeth.sum() >= truth.teeth.sum()
+
+
+def bands_of(full: np.ndarray, *teeth: tuple[float, float]) -> SeenMouth:
+    """A mouth with teeth between shares of the opening's height from above, and its hollow elsewhere."""
+    rows = np.arange(len(full))[:, None] + 0.5
+    top, bottom = (np.where(full > 0, rows, missing) for missing in (np.inf, -np.inf))
+    share = (rows - top.min(0)) / np.maximum(bottom.max(0) - top.min(0), 1.0)
+    shown = np.zeros_like(full)
+    for first, last in teeth:
+        shown[(full > 0) & (share >= first) & (share <= last)] = 1.0
+    return SeenMouth(full, shown, full * (1.0 - shown))
+
+
+def shout() -> np.ndarray:
+    expression = np.zeros(MODEL.expression_count, np.float32)
+    expression[MODEL.expression_names.index("jawOpen")] = 0.7
+    return MODEL.vertices(None, expression)
+
+
+def test_lower_teeth_alone_do_not_draw_the_upper_ones_down():
+    """A mouth that is open in surprise shows its lower teeth above the lower lip."""
+    full = mouth_of(shout(), close_up()).opening
+    assert place_teeth(MODEL, shout(), close_up(), bands_of(full, (0.75, 1.0))) == TeethPlacement()
+
+
+def test_where_both_rows_show_the_upper_ones_end_at_the_gap():
+    full = mouth_of(shout(), close_up()).opening
+    both, upper = (place_teeth(MODEL, shout(), close_up(), bands_of(full, *rows)) for rows in (
+        [(0.0, 0.4), (0.8, 1.0)], [(0.0, 0.4)]
+    ))  # fmt: skip
+    filled = place_teeth(MODEL, shout(), close_up(), SeenMouth(full, full, np.zeros_like(full)))
+    assert both.lowered == pytest.approx(upper.lowered, abs=0.3)
+    assert filled.lowered > both.lowered + 2.0
+
+
+def test_teeth_of_a_grey_photo_are_its_bright_ones():
+    image = np.full((40, 60, 3), 0.3, np.float32)
+    opening, skin = np.zeros((40, 60), np.float32), np.ones((40, 60), np.float32)
+    opening[10:30, 10:50], skin[8:32, 8:52] = 1.0, 0.0
+    image[10:20, 10:50], image[20:30, 10:50] = 0.25, 0.05
+    seen = look_into_mouth(image, opening, skin)
+    assert seen.teeth[12:18, 14:46].min() > 0.9 and seen.teeth[23:29, 14:46].max() < 0.1
+    assert seen.hollow[23:29, 14:46].min() > 0.9
