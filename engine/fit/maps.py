@@ -16,7 +16,7 @@ from ..faces.skin_colour import part_albedo
 from .atlas import Atlas, make_atlas
 from .blending import DETAIL, shares
 from .completion import completed, source_shares, without_fringe
-from .eyes import EYE_ROUGHNESS, EYE_SPECULAR, SIDES, eye_colours, paint_eye, texel_share
+from .eyes import EYE_ROUGHNESS, EYE_SPECULAR, SIDES, eye_colours, paint_eye, sclera_colour, texel_share
 from .fill import pad
 from .map_view import MapView, SeenAtlas
 from .reference import PICTURE_SIZE, STEP_SHARE, LitPicture, refine_by_rendering
@@ -218,7 +218,7 @@ class MapProblem:
         # A person's irises are of one colour, and each alone may lie in the shadow of lashes or mirror the sky.
         iris, _ = eye_colours(*(np.concatenate(part) for part in zip(*sights.values(), strict=True)))
         for side in SIDES:
-            self.eye_colours[side] = iris, eye_colours(*sights[side])[1]
+            self.eye_colours[side] = iris, sclera_colour(*sights[side])
 
     def _eye_sights(self, side: str, seen: list[SeenAtlas], shading: list[Lit]) -> tuple[FloatImage, ...]:
         """`MapView.eye_sight` of all photos, one after the other."""

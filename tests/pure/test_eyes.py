@@ -12,6 +12,7 @@ from nextgenface.engine.fit.eyes import (
     find_eyeball,
     fit_sphere,
     paint_eye,
+    sclera_colour,
 )
 from nextgenface.engine.scene.camera import Camera
 
@@ -146,3 +147,30 @@ def test_a_white_is_as_dark_as_lashes_make_it_but_no_darker(share, kept):
     white = np.tile(share * typical, (40, 1)).astype(np.float32)
     _, sclera = eye_colours(np.full(40, 1.5, np.float32), white, np.ones(40, np.float32))
     np.testing.assert_allclose(sclera, kept * typical, rtol=1e-4)
+
+
+def _painted_white(colours: np.ndarray) -> np.ndarray:
+    white = np.asarray(colours, np.float32)
+    return sclera_colour(np.full(len(white), 1.5, np.float32), white, np.ones(len(white), np.float32))
+
+
+def test_a_white_is_painted_as_bright_as_it_is_where_neither_lashes_nor_a_lamp_lie_on_it():
+    """Half of it lies in the shadow of squinting lids, and a spot mirrors a lamp."""
+    typical = np.array(TYPICAL_SCLERA, np.float32)
+    share = np.array([0.3] * 20 + [1.1] * 18 + [3.0] * 2)[np.random.default_rng(2).permutation(40)]
+    np.testing.assert_allclose(_painted_white(share[:, None] * typical), 1.1 * typical, rtol=0.02)
+
+
+@pytest.mark.parametrize(
+    "seen", [(0.05, 0.09, 0.3), (0.6, 0.2, 0.15), (0.02, 0.02, 0.02)], ids=["sky", "lid", "lashes"]
+)
+def test_what_is_no_white_does_not_colour_it(seen):
+    """The far eye of a face in three-quarter view may show what is behind it; a narrow one its lids."""
+    typical, white = np.array(TYPICAL_SCLERA), _painted_white(np.tile(seen, (40, 1)))
+    assert np.abs(np.log(white / white[1]) - np.log(typical / typical[1])).max() < 0.21
+    assert 0.69 < white.mean() / typical.mean() < 1.41
+
+
+def test_a_white_of_its_own_tint_keeps_it():
+    own = np.array([0.5, 0.47, 0.46])
+    np.testing.assert_allclose(_painted_white(np.tile(own, (40, 1))), own, rtol=1e-3)
