@@ -46,8 +46,9 @@ LOWERINGS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
 LESS_RED, LEAST_BRIGHTNESS = 0.08, 0.25
 # In a grey photo, the skin of which has nowhere a redness beyond this, brightness alone tells teeth: gums and tongue are darker.
 GREY, GREY_BRIGHTNESS = 0.02, 0.5
-# Luminance of the photographed teeth's albedo against typical ones', and the most that one texel may have.
-LEVEL_RANGE, BRIGHTEST = (0.6, 1.35), 0.85
+# Luminance of the photographed teeth's albedo against typical ones', the most that one texel may have, and how far the logarithm of
+# their red and blue against green may be from typical ones': in a tinted light that is found a little wrong they would be green.
+LEVEL_RANGE, BRIGHTEST, TINT_RANGE = (0.6, 1.35), 0.85, 0.2
 FEWEST_TEXELS = 24
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
@@ -258,6 +259,9 @@ def teeth_albedo(row: str, albedo: NDArray[np.float32], weight: NDArray[np.float
     if len(chosen) < FEWEST_TEXELS:
         return np.tile(typical, (len(albedo), 1))
     usual = np.median(chosen, 0)
+    tint = np.log(np.maximum(usual, 1e-3) / max(1e-3, float(usual[1]))) - np.log(typical / typical[1])
+    natural = np.exp(np.clip(tint, -TINT_RANGE, TINT_RANGE) - tint).astype(np.float32)
+    usual, albedo = usual * natural, albedo * natural
     low, high = (share * float(typical @ _LUMINANCE) for share in LEVEL_RANGE)
     level = float(usual @ _LUMINANCE)
     scale = np.float32(np.clip(level, low, high) / max(level, 1e-3))

@@ -271,3 +271,13 @@ def test_teeth_of_a_grey_photo_are_its_bright_ones():
     seen = look_into_mouth(image, opening, skin)
     assert seen.teeth[12:18, 14:46].min() > 0.9 and seen.teeth[23:29, 14:46].max() < 0.1
     assert seen.hollow[23:29, 14:46].min() > 0.9
+
+
+def test_teeth_are_neither_green_nor_pink():
+    """Where the light that was found is, the albedo that is read in it is not."""
+    typical = part_albedo("teeth_upper")
+    seen = np.tile(typical * (0.6, 1.0, 1.6), (60, 1)).astype(np.float32)
+    found = teeth_albedo("teeth_upper", seen, np.ones(60, np.float32))
+    assert np.abs(np.log(found / found[:, 1:2]) - np.log(typical / typical[1])).max() < 0.21
+    own = np.tile(typical * (1.1, 1.0, 0.9), (60, 1)).astype(np.float32)
+    np.testing.assert_allclose(teeth_albedo("teeth_upper", own, np.ones(60, np.float32)), own, rtol=1e-4)
