@@ -22,10 +22,9 @@ TYPICAL_SCLERA = (0.46, 0.41, 0.38)
 # Of the samples of an iris, from dark to bright, those that tell its colour. A wet eye mirrors what is around it, which adds light
 # and takes colour away: a brown iris looks grey below a sky. The darkest samples lie in the shadow of lashes.
 IRIS_SAMPLES = (0.05, 0.3)
-# The same of a white, the rest of which lies in the shadow of lids and lashes, or mirrors a lamp. How far its level may be from the
-# typical one's, and the logarithm of its red and blue against green: beyond that a lid, a lash or the background was seen, not a white.
-SCLERA_SAMPLES = (0.5, 0.95)
-SCLERA_LEVELS, SCLERA_TINT = (0.7, 1.4), 0.2
+# How far the level of a white that is painted may be from the typical one's, and the logarithm of its red and blue against green: beyond
+# that a lid, a lash or the background was seen, not a white.
+SCLERA_LEVELS, SCLERA_TINT = (0.5, 1.3), 0.2
 SIDES = ("eye_left", "eye_right")
 # A wet eye mirrors with F0 = 0.025 (cornea, n = 1.376), level 0.31. But a light of nine bands smears a lamp over 25
 # degrees, and mirrored so strongly it would lie on the whole iris as a grey veil, where the photo has one small catchlight.
@@ -174,7 +173,7 @@ def sclera_colour(
     share: NDArray[np.float32], albedo: NDArray[np.float32], weight: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """(3,) linear: what to paint the white of an eye with; arguments as in `eye_colours`."""
-    white = _median(albedo, weight * ((share > 1.2) & (share < 2.0)), TYPICAL_SCLERA, SCLERA_SAMPLES)
+    _, white = eye_colours(share, albedo, weight)
     typical = np.array(TYPICAL_SCLERA, np.float32)
     tint = np.log(np.maximum(white, 1e-4) / max(1e-4, float(white[1]))) - np.log(typical / typical[1])
     held = typical * np.exp(np.clip(tint, -SCLERA_TINT, SCLERA_TINT))
