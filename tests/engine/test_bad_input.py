@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -53,14 +54,20 @@ class Command:
             env=os.environ | {"TMPDIR": str(self.temporary), "XDG_STATE_HOME": str(scratch / "state")},
         )
         self.lines: list[str] = []
-        self.workers: list[int] = []
+        self.workers: set[int] = set()
+        # Looked for all the time, since an early refusal's only line may come when the worker is gone again.
+        threading.Thread(target=self._see_worker, daemon=True).start()
+
+    def _see_worker(self) -> None:
+        while self.process.returncode is None:
+            self.workers.update(_children(self.process.pid))
+            time.sleep(0.005)
 
     def follow(self, stage: str = "", hook: Hook | None = None) -> Command:
         """Read until the end; call ``hook`` at the first word of ``stage``."""
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.lines.append(line.rstrip())
-            self.workers = self.workers or _children(self.process.pid)
             if hook is not None and stage and STAGE_NAMES[stage] in line:
                 hook(self)
                 hook = None
@@ -71,7 +78,7 @@ class Command:
     def check_left_nothing(self) -> None:
         """No process, no temporary file."""
         assert self.workers, "the worker was never seen"
-        assert [pid for pid in self.workers if Path(f"/proc/{pid}").exists()] == []
+        assert [pid for pid in tuple(self.workers) if Path(f"/proc/{pid}").exists()] == []
         assert [path.name for path in self.temporary.iterdir()] == []
 
     def check_left_checkpoints(self, least: int, most: int) -> None:
@@ -282,7 +289,7 @@ def test_ctrl_c_in_any_stage_ends_everything(tmp_path, command, astronaut, stage
 
 
 def _kill_the_engine(made: Command) -> None:
-    for pid in made.workers:
+    for pid in tuple(made.workers):
         os.kill(pid, signal.SIGKILL)
 
 
@@ -299,7 +306,7 @@ def test_an_engine_killed_in_the_middle_of_its_files_leaves_none_of_them(tmp_pat
         deadline = time.monotonic() + PATIENCE
         while not list(made.output.glob(".nextgenface-partial-*/files/*")) and time.monotonic() < deadline:
             time.sleep(0.001)
-        for pid in made.workers:
+        for pid in tuple(made.workers):
             os.kill(pid, signal.SIGSTOP)
         whole = list(made.output.glob(".nextgenface-partial-*/whole")) or (made.output / "result.json").exists()
         _kill_the_engine(made)
@@ -315,7 +322,7 @@ def test_a_command_that_is_killed_takes_its_engine_along(tmp_path, command, astr
     """Nobody is left to clean up: the worker sees its input end, or is killed by the system, and nothing is written."""
     made = command(astronaut).follow("stage1", lambda made: made.process.kill())
     assert made.process.returncode == -signal.SIGKILL
-    for pid in made.workers:
+    for pid in tuple(made.workers):
         _wait_until_gone(pid)
     made.check_left_checkpoints(0, 1)
 
