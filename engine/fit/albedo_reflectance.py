@@ -18,6 +18,7 @@ from ..faces.model import AlbedoBasis, FaceModel
 from ..faces.skin_gloss import specular_prior
 from .lighting import METER_POWER, TYPICAL_ALBEDO, TYPICAL_EXPOSURE
 from .reflectance import GLOSS_WEIGHT, ROUGHNESS_RANGE, SPECULAR_RANGE, Reflectance, cast_colour, luminance
+from .tone_curve import curve_weight, negative_log_curve
 
 # Skin is no darker than this, and its gloss within these factors of the mean's, whatever the coefficients say.
 LEAST_ALBEDO, MOST_ALBEDO = 0.01, 0.95
@@ -122,10 +123,9 @@ class AlbedoReflectance(Reflectance):
     def negative_log_prior(self) -> Tensor:
         """() minus the log density of the coefficients, up to a constant."""
         gloss = (self.gloss.new_tensor(GLOSS_WEIGHT) * self.gloss**2).sum()
-        return 0.5 * ((self.colour**2).sum() + gloss + (self.cast**2).sum())
+        return 0.5 * ((self.colour**2).sum() + gloss + (self.cast**2).sum()) + negative_log_curve(self.curve)
 
     def prior_curvature(self) -> Tensor:
         """(n,) second derivatives of `negative_log_prior`."""
-        return torch.cat(
-            [torch.ones_like(self.colour), self.gloss.new_tensor(GLOSS_WEIGHT), torch.ones_like(self.cast)]
-        )
+        colour, cast = torch.ones_like(self.colour), torch.ones_like(self.cast)
+        return torch.cat([colour, self.gloss.new_tensor(GLOSS_WEIGHT), cast, curve_weight(self.curve)])

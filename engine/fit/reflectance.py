@@ -35,6 +35,7 @@ from .lighting import (
 )
 from .photometric import distrust, independent_share, observation_precision, robust_weight
 from .shading import Transfer
+from .tone_curve import curve_weight, negative_log_curve, pivot_of, straightened
 from .watch import Watch, nobody
 from .whites import WhiteEvidence
 
@@ -48,8 +49,8 @@ CAST_SPREAD = 0.1
 # No photo is so dark that its light could be taken for none.
 LEAST_LEVEL = 1e-3
 # How far the light is integrated out. All of it would be right if noise and prior were; on renders of known skin it draws dark
-# skin to the middle as much as none of it draws all skin to the dark.
-VOLUME_SHARE = 0.5
+# skin to the middle, and with none of it photos of people are found with ever stronger curves (docs/benchmark.md).
+VOLUME_SHARE = 0.1
 # Deviations at which the tone is near the end of its range, and is held back.
 TONE_LIMIT = 2.5
 # Deviations from which a region's coefficient costs in proportion, no longer in square.
@@ -77,6 +78,8 @@ class Reflectance:
         gloss: (2,) offsets of specular level and roughness, in deviations.
         cast: (2,) offsets of the colour's red and blue against green, in deviations: cameras render skin each in its
             way.
+        curve: logarithm of the power by which they steepen its contrast (`tone_curve`), one for all photos: (1,), or (0,) where none
+            is looked for.
     """
 
     skin: SkinModel
@@ -84,6 +87,7 @@ class Reflectance:
     colour: Tensor
     gloss: Tensor = field(default_factory=lambda: torch.zeros(2))
     cast: Tensor = field(default_factory=lambda: torch.zeros(2))
+    curve: Tensor = field(default_factory=lambda: torch.zeros(0))
 
     @classmethod
     def average(cls, model: FaceModel) -> Reflectance:
@@ -98,12 +102,21 @@ class Reflectance:
 
     def packed(self) -> Tensor:
         """(n,) everything that is searched."""
-        return torch.cat([self.colour, self.gloss, self.cast])
+        return torch.cat([self.colour, self.gloss, self.cast, self.curve])
 
     def unpacked(self, unknowns: Tensor) -> Reflectance:
         """This one with other values of what is searched."""
-        colour, gloss, cast = torch.split(unknowns, [len(self.colour), len(self.gloss), len(self.cast)])
-        return replace(self, colour=colour, gloss=gloss, cast=cast)
+        parts = (self.colour, self.gloss, self.cast, self.curve)
+        colour, gloss, cast, curve = torch.split(unknowns, [len(part) for part in parts])
+        return replace(self, colour=colour, gloss=gloss, cast=cast, curve=curve)
+
+    def with_curve(self) -> Reflectance:
+        """The same skin, and a camera's curve is looked for."""
+        return replace(self, curve=torch.zeros(1))
+
+    def without_curve(self) -> Reflectance:
+        """The same skin in photos that show radiance as it is."""
+        return replace(self, curve=torch.zeros(0))
 
     def guessed(self, colour: Tensor) -> Reflectance:
         """With the tone that the mean ``colour`` (3,) of lit skin has if the light is typical: where a search may
@@ -148,13 +161,15 @@ class Reflectance:
         )
         # The tone's own normal distribution is there to spread the ITA evenly, and would pull it to the middle.
         tone = 0.5 * (self.colour[0] / TONE_LIMIT) ** 2
-        return tone + 0.5 * (self.colour[1:3] ** 2).sum() + regions + gloss + cast
+        skin = tone + 0.5 * (self.colour[1:3] ** 2).sum() + regions + gloss
+        return skin + cast + negative_log_curve(self.curve)
 
     def prior_curvature(self) -> Tensor:
         """(n,) second derivatives of `negative_log_prior`, as reweighted squares where it is Huber's loss."""
         regions = REGION_KNEE / self.colour[3:].abs().clamp(min=REGION_KNEE)
         tone = self.colour.new_tensor([TONE_LIMIT**-2, 1.0, 1.0])
-        return torch.cat([tone, regions, self.gloss.new_tensor(GLOSS_WEIGHT), torch.ones_like(self.cast)])
+        gloss, cast = self.gloss.new_tensor(GLOSS_WEIGHT), torch.ones_like(self.cast)
+        return torch.cat([tone, regions, gloss, cast, curve_weight(self.curve)])
 
 
 @dataclass
@@ -179,6 +194,7 @@ class ReflectanceProblem:
     def __post_init__(self) -> None:
         self.near: tuple[SkinModel, SpecularPrior] | None = None
         self.precision = observation_precision(self.colour)
+        self.pivot = pivot_of(self.colour, self.weight)
         self.share = independent_share(self.weight)
         self.typical = self.transfer.lit(self.prior.middle)
 
@@ -188,12 +204,12 @@ class ReflectanceProblem:
         With what the ``trust`` itself costs, so that the losses of different trusts can be compared: at the best trust the sum is
         the robust loss (Black and Rangarajan 1996).
         """
-        fields = self._fields(reflectance)
-        square = (self.precision * self._residual(fields, light) ** 2).sum(1)
+        fields, (radiance, precision) = self._fields(reflectance), self._seen(reflectance)
+        square = (precision * (self._reflected(fields, light) - radiance) ** 2).sum(1)
         evidence = 0.5 * self.share * ((trust * square).sum() + distrust(trust, self.weight))
         level, albedo = self._level(fields, trust)
         prior = self.prior.at(level)
-        design, weight = self.transfer.design(*fields), self.share * trust[:, None] * self.precision
+        design, weight = self.transfer.design(*fields), self.share * trust[:, None] * precision
         volume = log_volume(design, weight, prior, self.whites)
         if self.whites is not None:
             evidence = evidence + self.whites.negative_log(light)
@@ -202,24 +218,27 @@ class ReflectanceProblem:
     def best_light(self, reflectance: Reflectance, trust: Tensor) -> Tensor:
         """(B, 3) the light's coefficients for this reflectance."""
         with torch.no_grad():
-            fields = self._fields(reflectance)
+            fields, (radiance, precision) = self._fields(reflectance), self._seen(reflectance)
             prior = self.prior.at(self._level(fields, trust)[0])
-            weight = self.share * trust[:, None] * self.precision
-            return solve_light(self.transfer.design(*fields), self.colour, weight, prior, self.whites)
+            weight = self.share * trust[:, None] * precision
+            return solve_light(self.transfer.design(*fields), radiance, weight, prior, self.whites)
 
     def curvature(self, start: Reflectance, place: Tensor, light: Tensor, trust: Tensor) -> Tensor:
         """(n, n) float64: Gauss and Newton's approximation of this loss's second derivatives by the unknowns ``place``
         (n,) of ``start``, with the light following.
         """
-        weight = (self.share * trust[:, None] * self.precision).sqrt()
+        trusted = (self.share * trust[:, None]).sqrt()
 
         def rows(unknowns: Tensor) -> tuple[Tensor, Tensor]:
-            fields = self._fields(start.unpacked(unknowns))
-            return weight * self._residual(fields, light), metered(*self._level(fields, trust))
+            found = start.unpacked(unknowns)
+            fields, (radiance, precision) = self._fields(found), self._seen(found)
+            residual = trusted * precision.sqrt() * (self._reflected(fields, light) - radiance)
+            return residual, metered(*self._level(fields, trust))
 
         by_points, by_level = torch.func.jacfwd(rows)(place)
         with torch.no_grad():
             fields = self._fields(start.unpacked(place))
+            weight = trusted * self._seen(start.unpacked(place))[1].sqrt()
             level, albedo = self._level(fields, trust)
             precision = self.prior.at(level).precision.double()
             if self.whites is not None:
@@ -243,7 +262,8 @@ class ReflectanceProblem:
     def reweighted(self, reflectance: Reflectance, light: Tensor) -> Tensor:
         """(N,) trust, less where the photo is far from what is expected."""
         with torch.no_grad():
-            residual = self._residual(self._fields(reflectance), light) * self.precision.sqrt()
+            radiance, precision = self._seen(reflectance)
+            residual = precision.sqrt() * (self._reflected(self._fields(reflectance), light) - radiance)
             return self.weight * robust_weight(residual)[:, 0]
 
     def _fields(self, reflectance: Reflectance) -> tuple[Tensor, Tensor, Tensor]:
@@ -261,8 +281,13 @@ class ReflectanceProblem:
         skin, layer = self.near
         return replace(reflectance, skin=skin, layer=layer)
 
-    def _residual(self, fields: tuple[Tensor, Tensor, Tensor], light: Tensor) -> Tensor:
-        return self.transfer.lit(light).radiance(*fields) - self.colour
+    def _reflected(self, fields: tuple[Tensor, Tensor, Tensor], light: Tensor) -> Tensor:
+        return self.transfer.lit(light).radiance(*fields)
+
+    def _seen(self, reflectance: Reflectance) -> tuple[Tensor, Tensor]:
+        """(N, 3) the radiance before the camera's curve, and (N, 3) inverse variances of it."""
+        radiance, slope = straightened(self.colour, self.pivot, reflectance.curve)
+        return radiance, self.precision * slope**2
 
     def _level(self, fields: tuple[Tensor, Tensor, Tensor], trust: Tensor) -> tuple[Tensor, Tensor]:
         """() the brightness at which the prior's most likely light explains the photo's mean; () the mean albedo."""
@@ -275,7 +300,11 @@ class ReflectanceProblem:
 
 @dataclass(frozen=True)
 class Explained:
-    """One photo under the reflectance that was found: its ``light`` (B, 3) and the ``trust`` (N,) in its points."""
+    """One photo under the reflectance that was found.
+
+    Attributes:
+        light: (B, 3) in which the skin looks as the photo shows it. trust: (N,) in the photo's points.
+    """
 
     light: Tensor
     trust: Tensor
@@ -314,7 +343,7 @@ def solve_reflectance(
         search = search.reweighted(place)
         after = search.loss(place)
         tick(after)
-        watch(partial(search.found, place))
+        watch(partial(search.shown, place))
         if before - after < enough:
             break
         before = after
@@ -334,10 +363,6 @@ class _Search:
         """Each photo's best light."""
         found = self.start.unpacked(place)
         return [photo.best_light(found, trust) for photo, trust in zip(self.photos, self.trusts, strict=True)]
-
-    def found(self, place: Tensor) -> tuple[Reflectance, list[Tensor]]:
-        """The reflectance at ``place`` with its lights."""
-        return self.start.unpacked(place), self.lights(place)
 
     def loss(self, place: Tensor) -> float:
         """Minus the log posterior, up to a constant."""
@@ -389,9 +414,18 @@ class _Search:
         trusts = [photo.reweighted(found, light) for photo, light in zip(self.photos, lights, strict=True)]
         return replace(self, trusts=trusts)
 
+    def shown(self, place: Tensor) -> tuple[Reflectance, list[Tensor]]:
+        """The reflectance at ``place`` with the lights in which it looks as the photos show it, curve and all: no renderer applies the
+        camera's.
+        """
+        found = self.start.unpacked(place)
+        plain = found.without_curve()
+        lights = [photo.best_light(plain, trust) for photo, trust in zip(self.photos, self.trusts, strict=True)]
+        return found, lights
+
     def explained(self, place: Tensor) -> list[Explained]:
         """What is found of each photo."""
-        return [Explained(light, trust) for light, trust in zip(self.lights(place), self.trusts, strict=True)]
+        return [Explained(light, trust) for light, trust in zip(self.shown(place)[1], self.trusts, strict=True)]
 
 
 def reflectance_loss(

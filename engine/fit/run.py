@@ -241,6 +241,7 @@ class Run:
                 "landmark_errors_percent": first.landmark_errors_percent,
                 "landmark_error_calibrated_percent": first.calibrated_error_percent,
                 "reproduction_psnrs_db": qualities,
+                "tone_curve_power": second[0].tone_curve,
                 "skin_from_percent": skin_sources(maps, self.model),
                 "stages": {f"stage{n}": source.value for n, source in enumerate(self.record.sources, 1)},
                 "losses": self.record.losses,

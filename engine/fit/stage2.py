@@ -1,7 +1,8 @@
 """Stage 2: light, statistical reflectance, shape and camera together, from coarse to fine.
 
 At each scale: trace the transfer at points of the skin that the photo shows, find light and reflectance, then let shape
-and camera follow the photo; at the end trace once more and settle light and reflectance for the final geometry. Several
+and camera follow the photo; at the end trace once more and settle light and reflectance for the final geometry, with the camera's
+tone curve. Several
 photos of one person share identity and reflectance; each has its own expression, camera and light, and is laid on the others
 (`agreement`).
 """
@@ -44,6 +45,7 @@ from .repeatable import make_repeatable
 from .shading import Transfer
 from .silhouette import Silhouette, find_silhouette
 from .teeth import TeethPlacement
+from .tone_curve import power_of
 from .tracing import trace_bounce, trace_transfer
 from .watch import Stage2State, Watch, nobody
 from .whites import WET_F0, WET_ROUGHNESS, White, WhiteEvidence
@@ -85,6 +87,8 @@ class Stage2Result:
         lids: (V, 3) mm by which the lower lids lie lower than the modes have them while the eyes are open; `vertices` have it.
             None: nowhere.
         eyes: how they turn to look where this photo shows them, beside the first photo's; `vertices` have it. None: not at all.
+        tone_curve: the power by which the camera steepened the skin's contrast (`tone_curve`); 1 for a photo that shows radiance as it
+            is, and where none was looked for.
         losses: of every step, in order. rounds: how many of them each search took, of reflectance and shape in turn.
     """
 
@@ -94,6 +98,7 @@ class Stage2Result:
     light: NDArray[np.float32]
     reflectance: Reflectance
     vertices: NDArray[np.float32]
+    tone_curve: float = 1.0
     losses: list[float] = field(default_factory=list)
     rounds: list[int] = field(default_factory=list)
     teeth: TeethPlacement = field(default_factory=TeethPlacement)
@@ -365,8 +370,9 @@ class _Stage2:
                 expression=photo.expression.numpy(),
                 camera=photo.camera,
                 light=found.light.numpy(),
-                reflectance=self.reflectance,
+                reflectance=self.reflectance.without_curve(),
                 vertices=self._vertices(photo).numpy(),
+                tone_curve=power_of(self.reflectance.curve),
                 losses=self.losses,
                 rounds=self.lengths,
                 shift=shift,
@@ -386,6 +392,10 @@ class _Stage2:
             means = [(t.samples.colour * t.samples.weight[:, None]).sum(0) / t.samples.weight.sum() for t in traced]
             self.reflectance = self.reflectance.guessed(torch.stack(means).mean(0))
         problems = [photo.reflectance_problem(self.head, t) for photo, t in zip(self.photos, traced, strict=True)]
+        if last:
+            # Only now, as no renderer applies a curve: a shape that is searched in the light of one takes the contrast that is
+            # left over for relief (docs/benchmark.md).
+            self.reflectance = self.reflectance.with_curve()
         share, enough = (LAST_SHARE, ENOUGH_AT_LAST) if last else (REFLECTANCE_SHARE, ENOUGH)
         steps = max(1, round(share * self.settings.stage2_iterations))
         self.reflectance, explained = solve_reflectance(

@@ -144,14 +144,15 @@ def stage2_arrays(found: Sequence[Stage2Result]) -> dict[str, NDArray[Any]]:
         "stage2_cameras": np.stack([camera_row(photo.camera) for photo in found]),
         "stage2_lights": np.stack([photo.light for photo in found]),
         "stage2_vertices": np.stack([photo.vertices for photo in found]),
+        "stage2_tone_curve": np.array([first.tone_curve], np.float64),
         **{f"stage2_skin_{name}": value.numpy() for name, value in _tensors(first.reflectance).items()},
     }
 
 
 def _tensors(reflectance: Reflectance) -> dict[str, Tensor]:
-    """Its fields that are found and not given, by name: whatever the model of skin has."""
+    """Its fields that are found and not given, by name: whatever the model of skin has. A curve is the camera's."""
     values = {item.name: getattr(reflectance, item.name) for item in dataclasses.fields(reflectance)}
-    return {name: value for name, value in values.items() if isinstance(value, Tensor)}
+    return {name: value for name, value in values.items() if isinstance(value, Tensor) and name != "curve"}
 
 
 def stage2_of(state: StateReader, model: FaceModel, bands: int) -> list[Stage2Result]:
@@ -172,6 +173,7 @@ def stage2_of(state: StateReader, model: FaceModel, bands: int) -> list[Stage2Re
             "Set 'bands' to what the checkpoint has, or run stage 2 again (skip stage 1 only).",
         )
     vertices = state.take("stage2_vertices", single, count, model.vertex_count, 3)
+    tone_curve = float(state.take("stage2_tone_curve", np.float64, 1)[0])
     average = Reflectance.average(model)
     skin: dict[str, Any] = {
         name: torch.from_numpy(state.take(f"stage2_skin_{name}", single, *value.shape)).clone()
@@ -186,6 +188,7 @@ def stage2_of(state: StateReader, model: FaceModel, bands: int) -> list[Stage2Re
             _as_solved(lights[i]),
             reflectance,
             _laid_out(vertices[i]),
+            tone_curve=tone_curve,
             shift=shift,
         )
         for i in range(count)

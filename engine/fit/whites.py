@@ -46,8 +46,9 @@ LEAST_AGAINST_SKIN = 0.4
 # is traced with, the least that skin is.
 WET_F0, WET_ROUGHNESS = 0.025, 0.2
 # Standard deviations of the logarithm of an eye's white, and of its tint: whites differ between people, are veined, mirror
-# the skin around them, and the model's lids are not the person's.
+# the skin around them, and the model's lids are not the person's. Of the level's variance so much is shared by a person's eyes.
 LEVEL_SPREAD, TINT_SPREAD = 0.3, 0.12
+SHARED = 0.5
 
 
 @dataclass(frozen=True)
@@ -83,28 +84,29 @@ class WhiteEvidence:
 
     @property
     def _weight(self) -> Tensor:
-        """(3, 3) W: tight across the channels, loose along their mean."""
-        average = torch.full((3, 3), 1.0 / 3.0)
+        """(E, 3, E, 3) W: tight across the channels, loose along their mean, which all eyes share in part."""
+        eyes, average = torch.eye(len(self.response)), torch.full((3, 3), 1.0 / 3.0)
+        level = torch.linalg.inv(LEVEL_SPREAD**2 * ((1.0 - SHARED) * eyes + SHARED))
         # The squared mean of the channels is a third of the squared norm of its projection.
-        return average / (3.0 * LEVEL_SPREAD**2) + (torch.eye(3) - average) / TINT_SPREAD**2
+        by_level = torch.einsum("ef,cd->ecfd", level, average / 3.0)
+        return by_level + torch.einsum("ef,cd->ecfd", eyes, (torch.eye(3) - average) / TINT_SPREAD**2)
 
     @property
     def precision(self) -> Tensor:
         """(3 B, 3 B) G' W G, channel after channel."""
         size = 3 * self.response.shape[2]
-        weight = self._weight
-        blocks = torch.einsum("ecb,cd,edf->cbdf", self.response, weight, self.response)
+        blocks = torch.einsum("ecb,ecfd,fdg->cbdg", self.response, self._weight, self.response)
         return blocks.reshape(size, size)
 
     @property
     def told(self) -> Tensor:
         """(3 B,) G' W 1."""
-        return torch.einsum("ecb,c->cb", self.response, self._weight.sum(1)).reshape(-1)
+        return torch.einsum("ecb,ecfd->cb", self.response, self._weight).reshape(-1)
 
     def negative_log(self, light: Tensor) -> Tensor:
         """() minus the log density of what is seen under coefficients (B, 3), up to a constant."""
         away = torch.einsum("ecb,bc->ec", self.response, light) - 1.0
-        return 0.5 * torch.einsum("ec,cd,ed->", away, self._weight, away)
+        return 0.5 * torch.einsum("ec,ecfd,fd->", away, self._weight, away)
 
 
 def find_whites(image: FloatImage, eyes: FloatImage, points: FloatImage, scheme: Scheme = MEDIAPIPE) -> list[White]:

@@ -74,7 +74,8 @@ def test_darker_light_gives_a_darker_guess(average):
 
 
 def test_the_prior_s_curvature_is_its_second_derivative(average):
-    place = torch.tensor([0.5, -1.0, 2.0, 0.3, -0.2, 0.1, 0.4])
+    average = average.with_curve()
+    place = torch.tensor([0.5, -1.0, 2.0, 0.3, -0.2, 0.1, 0.4, 0.0])
     hessian = torch.func.hessian(lambda x: average.unpacked(x).negative_log_prior())(place)
     torch.testing.assert_close(torch.diagonal(hessian), average.prior_curvature())
     assert torch.count_nonzero(hessian - torch.diag(torch.diagonal(hessian))) == 0

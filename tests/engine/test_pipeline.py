@@ -171,6 +171,7 @@ def test_the_report_tells_what_was_asked_for(report):
     assert sum(parts) <= report["seconds"]["total"] + 0.01
     assert 0 < report["landmark_error_percent"] < 0.6
     assert report["peak_memory_mb"] > 300
+    assert 0.7 < report["tone_curve_power"] < 1.7
     assert report["reproduction_psnr_db"] > 20
     assert report["variant"] in ("llvm_ad_rgb", "cuda_ad_rgb")
     assert report["versions"].keys() >= {"nextgenface", "python", "mitsuba", "drjit", "torch", "mediapipe"}

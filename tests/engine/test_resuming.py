@@ -264,6 +264,7 @@ WRONG = {
     "stage2_vertices": (np.zeros((1, 7, 3), np.float32), "stage2_vertices"),
     "stage2_lights": (np.zeros((1, 16, 3)), "stage2_lights"),
     "stage2_cameras": (np.zeros((1, 17)), "no camera"),
+    "stage2_tone_curve": (np.ones(2), "stage2_tone_curve"),
     "stage2_skin_colour": (np.zeros(2, np.float32), "stage2_skin_colour"),
     "stage3_specular": (np.zeros((9, 9), np.float32), "different sizes"),
     "stage3_diffuse": (np.full((256, 256, 3), 7.0, np.float32), "no map"),

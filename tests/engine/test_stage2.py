@@ -30,6 +30,7 @@ from nextgenface.engine.fit.shading import unshadowed  # noqa: E402
 from nextgenface.engine.fit.stage2 import (  # noqa: E402
     HAIRY_COUNTS,
     HAIRY_DEPTH,
+    SCALES,
     Observation,
     Stage2Result,
     _Photo,
@@ -85,6 +86,22 @@ def found(known, start, shown):
 def settled(known):
     """Stage 2 from the truth."""
     return _fit(known, known.truth.identity, known.truth.expression)
+
+
+def test_a_tone_curve_is_looked_for_in_the_last_search_alone(known, start, monkeypatch):
+    """A shape that follows the photo in the light of one puts contrast into relief."""
+    begun = []
+
+    def search(photos, reflectance, *others):
+        begun.append(len(reflectance.curve))
+        return solve_reflectance(photos, reflectance, *others)
+
+    monkeypatch.setattr("nextgenface.engine.fit.stage2.solve_reflectance", search)
+    found = _fit(known, *start)
+    assert begun == [0] * len(SCALES) + [1]
+    assert len(found.reflectance.curve) == 0, "it is the camera's, not the skin's"
+    # This photo has none.
+    assert found.tone_curve == pytest.approx(1.0, abs=0.1)
 
 
 # --- what it finds ----------------------------------------------------------------------------------------------------

@@ -223,3 +223,11 @@ def test_what_a_wet_eye_mirrors_is_not_taken_for_the_light_on_its_white():
     agreed = torch.einsum("ecb,bc->ec", found.response, torch.from_numpy(light)).numpy()
     # Measured: 1.003 to 1.015, and 0.962 to 0.972 by the white alone.
     assert agreed == pytest.approx(1.0, abs=0.022)
+
+
+def test_both_eyes_say_less_of_the_level_than_twice_what_one_says_and_twice_as_much_of_the_tint():
+    """Half of what makes a person's whites lighter or darker than others' is the same in both."""
+    one, two = (WhiteEvidence(torch.ones(count, 3, 1)) for count in (1, 2))
+    brighter, redder = torch.full((1, 3), 1.3), torch.tensor([[1.1, 1.0, 0.9]])
+    assert float(two.negative_log(brighter) / one.negative_log(brighter)) == pytest.approx(4.0 / 3.0, rel=1e-4)
+    assert float(two.negative_log(redder) / one.negative_log(redder)) == pytest.approx(2.0, rel=1e-4)
