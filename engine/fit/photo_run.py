@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..faces.model import FaceModel
 from ..faces.topology import vertex_normals
+from ..photos.masks import oval_mask
 from ..render.geometry import TracedScene
 from ..render.path import render
 from ..reporter import Reporter
@@ -31,6 +32,7 @@ from .prepare import PreparedPhoto, mask_with, photo_camera, uncropped, uncroppe
 from .preview import StatisticalPreview, over
 from .refine import face_height
 from .silhouette import find_silhouette, skin_aside
+from .spectacles import find_spectacles
 from .stage1 import PhotoFit
 from .stage2 import Observation, Stage2Result
 from .teeth import SeenMouth, look_into_mouth, place_teeth
@@ -45,17 +47,51 @@ PANEL_SIZE = 1024
 
 @dataclass
 class PhotoRun:
-    """One photo on its way through the stages."""
+    """One photo on its way through the stages. ``spectacles`` (H, W): 1 where its detail picture shows their frames, once they were
+    looked for and found.
+    """
 
     model: FaceModel
     prepared: PreparedPhoto
     settings: Settings
     reporter: Reporter
+    spectacles: FloatImage | None = None
+
+    def look_for_spectacles(self, vertices: FloatImage, camera: Camera) -> None:
+        """Before ``vertices`` (V, 3), as far as the head is known, seen by the photo's ``camera``."""
+        prepared, detail = self.prepared, self.prepared.detail
+        points, scheme = detail.from_photo(prepared.face.points), prepared.face.scheme
+        self.spectacles = find_spectacles(
+            detail.linear,
+            detail.camera(camera),
+            self.model,
+            vertices,
+            points,
+            scheme,
+            prepared.detail_brows,
+            oval_mask((detail.height, detail.width), points, scheme).astype(np.float32),
+        )
+
+    def look_again_for_spectacles(self, second: Stage2Result) -> None:
+        """Before the head that stage 2 found."""
+        self.look_for_spectacles(second.vertices, photo_camera(second.camera, self.prepared.crop, self.prepared.photo))
+
+    @property
+    def mask(self) -> FloatImage:
+        """(h, w) of the crop: how surely each pixel shows the face's skin, and no spectacles."""
+        return self._bare(self.prepared.mask)
+
+    def _bare(self, mask: FloatImage) -> FloatImage:
+        """``mask`` (H, W) of the crop or of the detail picture without spectacles."""
+        if self.spectacles is None:
+            return mask
+        sized = cv2.resize(self.spectacles, mask.shape[::-1], interpolation=cv2.INTER_AREA)
+        return np.asarray(mask * np.clip(1.0 - 2.0 * sized, 0.0, 1.0), np.float32)
 
     def observation(self, first: PhotoFit) -> Observation:
         """What stage 2 starts from, after stage 1 found ``first``."""
         crop = self.prepared.crop
-        view = View(crop.linear, self.prepared.mask, crop.camera(first.camera), self.prepared.person)
+        view = View(crop.linear, self.mask, crop.camera(first.camera), self.prepared.person)
         points = crop.from_photo(first.seen.astype(np.float32))
         show = StatisticalPreview(self.model, view, self.irises(), self.settings, self.reporter)
         expression, sureness = first.expression.astype(np.float32), self.prepared.face.sureness
@@ -77,7 +113,7 @@ class PhotoRun:
 
     def view(self, second: Stage2Result) -> View:
         """The photo's crop, seen by the camera that stage 2 found."""
-        return View(self.prepared.crop.linear, self.prepared.mask, second.camera)
+        return View(self.prepared.crop.linear, self.mask, second.camera)
 
     def outline(self, second: Stage2Result) -> SeenOutline:
         """The edges that the photo shows near the silhouette of the head that stage 2 found."""
@@ -129,7 +165,7 @@ class PhotoRun:
         prepared = self.prepared
         camera, balls = self._detail_camera(second), self.eyeballs(second)
         detail = View(prepared.detail.linear, prepared.detail_mask, camera, prepared.detail_person)
-        detail = replace(detail, weight=mask_with(prepared, *self._skin_aside(second, detail)))
+        detail = replace(detail, weight=self._bare(mask_with(prepared, *self._skin_aside(second, detail))))
         eyes, brows = prepared.detail_eyes, prepared.detail_brows
         teeth = self._mouth().teeth
         return MapView(self.model, second, detail, eyes, balls, self.settings, self.reporter, brows, teeth)
@@ -188,10 +224,10 @@ class PhotoRun:
         crop, photo = self.prepared.crop, self.prepared.photo
         shown = np.ascontiguousarray(picture[:, :, :3])
         if crop.scale <= 1.0:
-            return psnr(shown, crop.linear, self.prepared.mask)
+            return psnr(shown, crop.linear, self.mask)
         left, top, width, height = window = window_of(crop, photo)
         inside = slice(top, top + height), slice(left, left + width)
-        mask = uncropped_mean(self.prepared.mask, crop, window)
+        mask = uncropped_mean(self.mask, crop, window)
         return psnr(uncropped_mean(shown, crop, window), srgb_to_linear(photo.encoded[inside]), mask)
 
     def collected(
@@ -214,7 +250,7 @@ class PhotoRun:
             expression=weights,
             environment=self.environment(second),
             render=picture,
-            mask=uncropped(self.prepared.mask, crop, photo),
+            mask=uncropped(self.mask, crop, photo),
             landmarks=self._landmarks(second),
             window=(crop.left, crop.top, crop.width / crop.scale, crop.height / crop.scale),
             panels={

@@ -114,6 +114,8 @@ class Run:
             self.record.add(2, stage2_arrays(found))
         if debug:
             debug.done2(found)
+        for photo, seen in zip(self.photos, found, strict=True):
+            photo.look_again_for_spectacles(seen)
         # None of these is a part of the checkpoint: the photos and the shape tell them again.
         if self._source(2) is not Source.START:
             found = self._with_eyes(self._with_lids(self._with_closed_lips(self._with_outline(found))))
@@ -156,11 +158,13 @@ class Run:
         return result
 
     def _search_stage2(self, first: Stage1Result) -> list[Stage2Result]:
+        identity = first.identity.astype(np.float32)
+        for photo, fit in zip(self.photos, first.photos, strict=True):
+            photo.look_for_spectacles(self.model.vertices(identity, fit.expression.astype(np.float32)), fit.camera)
         seen = [photo.observation(found) for photo, found in zip(self.photos, first.photos, strict=True)]
         if self._source(2) is Source.START:
             return starting_values(self.model, first, seen, self.settings)
         watch = self.record.debug.watch2 if self.record.debug else nobody
-        identity = first.identity.astype(np.float32)
         found = fit_statistical(self.model, identity, seen, self.settings, self.reporter, watch)
         self.record.tell_losses(2, found[0].losses, found[0].rounds)
         return found
