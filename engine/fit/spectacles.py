@@ -46,9 +46,9 @@ BELOW_EYES = (-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0, 12.0)
 # They stand so far before the lids, bend back to the sides, and their lower edge leans towards the cheeks.
 BEFORE_MM, BENT, LEANING = 9.0, 0.0022, 0.12
 RIM_POINTS, EVEN_POINTS = 64, 96
-# What a line counts at most on a brow, which is one itself, where spectacles are looked for, and where they are known to be; on
-# open eyes, their lids and this far around them, none counts.
-ON_BROWS, FOLLOWED_ON_BROWS, LIDS_MM = 0.06, 0.15, 4.0
+# What a line counts at most on a brow, which is one itself, where spectacles are looked for; what the so many narrowest count where
+# they are known to be. On open eyes, their lids and this far around them, none counts.
+ON_BROWS, NARROW, MOST_ON_BROWS, LIDS_MM = 0.06, 2, 0.5, 4.0
 # Half of what a rim is worth is its mean, half the share of it that this percentile shows.
 SEEN_PERCENTILE = 30.0
 # What the best rim must be worth: so much, of 0.225 at most, or less if that is so many times the median of all that are tried. Of 75 bare
@@ -89,7 +89,7 @@ def find_spectacles(
     lines = _lines(upright.picture(image))
     at_eyes = _around_eyes(upright.points(points[:, :2]), scheme, lines.shape[2:])
     on_brows = upright.picture(brows) > 0.5
-    any_line = _counted(np.abs(lines), on_brows, at_eyes, on_brows_most=ON_BROWS)
+    any_line = _counted(np.abs(lines), on_brows, at_eyes)
     if not _best_rims(any_line, upright, camera, eyes).told:
         return None
     # Frames are darker than the skin, or brighter. Beside a dark line lie bright ones, which are less so.
@@ -119,8 +119,8 @@ def _traced(
     lines: FloatImage, brows: BoolImage, at_eyes: BoolImage, upright: _Upright, camera: Camera, eyes: _Eyes
 ) -> _Traced:
     """The best rims among bright ``lines``."""
-    seen = _counted(lines, brows, at_eyes)
-    exact = _counted(lines, brows, at_eyes, most=MOST)
+    seen = _counted(lines, brows, at_eyes, known=True)
+    exact = _counted(lines, brows, at_eyes, most=MOST, known=True)
     near = _best_rims(seen, upright, camera, eyes).rims
     rims = [_followed(_evenly(_followed(_evenly(rim), exact, OFF_MM)), exact, STILL_OFF_MM) for rim in near]
     return _Traced(rims, lines, seen, float(sum(_along(rim, exact).mean() for rim in rims)))
@@ -216,15 +216,13 @@ def _around_eyes(points: Floats, scheme: Scheme, shape: tuple[int, ...]) -> Bool
 
 
 def _counted(
-    lines: FloatImage,
-    brows: BoolImage,
-    eyes: BoolImage,
-    on_brows_most: float = FOLLOWED_ON_BROWS,
-    most: float = CLEAR,
+    lines: FloatImage, brows: BoolImage, eyes: BoolImage, most: float = CLEAR, known: bool = False
 ) -> FloatImage:
-    """(directions, h, w) what the ``lines`` of any width count, from 0 to ``most``."""
+    """(directions, h, w) what the ``lines`` of any width count, from 0 to ``most``; ``known``: whether there are spectacles."""
     best = np.clip(lines.max(0), 0.0, most)
-    best = np.where(brows, np.minimum(best, on_brows_most), best)
+    # A brow is a wide line.
+    there = np.clip(lines[:NARROW].max(0), 0.0, MOST_ON_BROWS) if known else np.minimum(best, ON_BROWS)
+    best = np.where(brows, there, best)
     return np.asarray(np.where(eyes, 0.0, best), np.float32)
 
 

@@ -116,6 +116,15 @@ def test_a_frame_is_found_where_it_is(photo, model, kind):
     assert ((found > 0.5) & skin & (near > 3.0 * mm)).sum() < 0.25 * ((found > 0.5) & skin).sum()
 
 
+def test_an_upper_rim_on_a_brow_is_found(photo, model):
+    lines = [line * (1.0, 1.15, 1.0) + (0.0, 3.5, 0.0) for line in _frame()]
+    image, cover = _drawn(photo, model, lines, *KINDS["thin and dark"][:2])
+    found, _ = _found(photo, model, image)
+    frame = (cover > 0.5) & (photo[0].prepared.detail_brows > 0.5)
+    assert frame.sum() > 100
+    assert (found[frame] > 0.5).mean() > 0.9
+
+
 def test_a_bare_face_has_none(photo, model):
     found, _ = _found(photo, model, photo[0].prepared.detail.linear)
     assert found is None
