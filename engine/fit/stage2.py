@@ -362,6 +362,7 @@ class _Stage2:
             self._show(index, traced, explained)
             self._find_shape(scale, traced, explained)
         explained = self._find_reflectance(self._trace(1.0, len(SCALES)), last=True)
+        skin, power = self.reflectance.without_curve(), power_of(self.reflectance.curve)
         own = self.model.identity_count
         shift = np.tensordot(self.identity[own:].numpy(), self.beyond, 1)
         return [
@@ -370,9 +371,9 @@ class _Stage2:
                 expression=photo.expression.numpy(),
                 camera=photo.camera,
                 light=found.light.numpy(),
-                reflectance=self.reflectance.without_curve(),
+                reflectance=skin,
                 vertices=self._vertices(photo).numpy(),
-                tone_curve=power_of(self.reflectance.curve),
+                tone_curve=power,
                 losses=self.losses,
                 rounds=self.lengths,
                 shift=shift,
