@@ -37,7 +37,7 @@ CLEAR = 0.25
 MOST = 4.0
 DARK = 0.01
 # Rims: half of the distance between the lenses' centres, half width, half height, exponent of the superellipse, and how far below
-# the eyes they lie; mm. Frames of people are 20 to 28 mm in half their lens's width (ISO 8624 names the measures).
+# the eyes they lie; mm. So lenses are 40 to 56 mm wide and 28 to 54 mm high.
 APART = (28.0, 30.0, 32.0, 34.0, 36.0)
 HALF_WIDTHS = (20.0, 22.0, 24.0, 26.0, 28.0)
 HALF_HEIGHTS = (14.0, 16.5, 19.0, 21.5, 24.0, 27.0)
@@ -51,7 +51,7 @@ RIM_POINTS, EVEN_POINTS = 64, 96
 ON_BROWS, NARROW, MOST_ON_BROWS, LIDS_MM = 0.06, 2, 0.5, 4.0
 # Half of what a rim is worth is its mean, half the share of it that this percentile shows.
 SEEN_PERCENTILE = 30.0
-# What the best rim must be worth: so much, of 0.225 at most, or less if that is so many times the median of all that are tried. Of 75 bare
+# What the best rim must be worth: so much, of 0.225 at most, or less if that is so many times the median of all that are tried. Of 74 bare
 # faces (docs/benchmark.md) none reaches 0.16, and none 0.12 with twice the median.
 SURE_WORTH, LEAST_WORTH, LEAST_ADVANTAGE = 0.19, 0.12, 2.05
 # How far a rim may lie from the one that was found, mm, and once it was followed; what of one must be seen at least, over so
@@ -72,7 +72,7 @@ def find_spectacles(
     points: FloatImage,
     scheme: Scheme,
     brows: FloatImage,
-    skin: FloatImage,
+    oval: FloatImage,
 ) -> FloatImage | None:
     """(H, W) 1 where a photo shows a frame of spectacles before the skin, 0 elsewhere; None where it shows none.
 
@@ -80,7 +80,7 @@ def find_spectacles(
         image: (H, W, 3) linear. camera: of the image.
         vertices: (V, 3) mm, the head as far as it is known.
         points: (N, 2 or 3) pixels of the face's points, which ``scheme`` names.
-        brows: (H, W) 1 on brows. skin: (H, W) 1 where the face's skin is seen.
+        brows: (H, W) 1 on brows. oval: (H, W) 1 inside the face's outline, beyond which temples are not followed far.
     """
     eyes = _eyes(model, vertices)
     if eyes is None:
@@ -99,7 +99,7 @@ def find_spectacles(
     drawn = np.zeros(seen.shape[1:], np.uint8)
     for rim in rims:
         _draw(drawn, rim, _shown(rim, seen), _width(rim, lines))
-    face = upright.picture(skin) > 0.5
+    face = upright.picture(oval) > 0.5
     for path in _between_and_beside(rims, seen, face):
         _draw(drawn, path, np.ones(len(path), bool), _width(path, lines))
     return upright.back(cv2.GaussianBlur(drawn.astype(np.float32), (0, 0), 0.5), image.shape[:2])
@@ -116,7 +116,7 @@ class _Traced:
 
 
 def _traced(
-    lines: FloatImage, brows: BoolImage, at_eyes: BoolImage, upright: _Upright, camera: Camera, eyes: _Eyes
+    lines: FloatImage, brows: BoolImage, at_eyes: BoolImage, upright: _Upright, camera: Camera, eyes: Floats
 ) -> _Traced:
     """The best rims among bright ``lines``."""
     seen = _counted(lines, brows, at_eyes, known=True)
@@ -126,22 +126,15 @@ def _traced(
     return _Traced(rims, lines, seen, float(sum(_along(rim, exact).mean() for rim in rims)))
 
 
-@dataclass(frozen=True)
-class _Eyes:
-    """Middle (3,) of both eyes, mm, where the lids are foremost."""
-
-    middle: Floats
-
-
-def _eyes(model: FaceModel, vertices: FloatImage) -> _Eyes | None:
-    """None for a model that does not tell its lids."""
+def _eyes(model: FaceModel, vertices: FloatImage) -> Floats | None:
+    """(3,) mm: the middle of both eyes, where the lids are foremost; None for a model that does not tell its lids."""
     lids = model.regions.get("eyelids", np.zeros(model.vertex_count, np.float32)) > 0.5
     if not lids.any():
         return None
     there = vertices[lids].astype(np.float64)
     left = there[:, 0] > np.median(there[:, 0])
     middle = (there[left].mean(0) + there[~left].mean(0)) / 2.0
-    return _Eyes(np.array([middle[0], middle[1], np.percentile(there[:, 2], 95)]))
+    return np.array([middle[0], middle[1], np.percentile(there[:, 2], 95)])
 
 
 @dataclass(frozen=True)
@@ -151,11 +144,11 @@ class _Upright:
     place: Floats
 
     @classmethod
-    def of(cls, camera: Camera, eyes: _Eyes) -> _Upright:
-        middle, aside = camera.project(np.stack([eyes.middle, eyes.middle + np.array([10.0, 0.0, 0.0])])) - 0.5
+    def of(cls, camera: Camera, eyes: Floats) -> _Upright:
+        middle, aside = camera.project(np.stack([eyes, eyes + np.array([10.0, 0.0, 0.0])])) - 0.5
         across = (aside - middle) / max(1e-6, float(np.linalg.norm(aside - middle)))
         down = np.array([-across[1], across[0]])
-        pixel = camera.focal_px / float(np.linalg.norm(eyes.middle - camera.centre)) / PER_MM
+        pixel = camera.focal_px / float(np.linalg.norm(eyes - camera.centre)) / PER_MM
         corner = middle - PER_MM * pixel * (ASIDE_MM * across + ABOVE_MM * down)
         return cls(np.column_stack([pixel * across, pixel * down, corner]))
 
@@ -167,10 +160,14 @@ class _Upright:
     def picture(self, image: FloatImage) -> FloatImage:
         """(h, w, ...) of ``image`` (H, W, ...)."""
         size = (round(2.0 * ASIDE_MM * PER_MM), round((ABOVE_MM + BELOW_MM) * PER_MM))
-        if self.scale > 1.2:
-            image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.45 * self.scale), np.float32)
+        place, share = self.place.copy(), 1.0 / self.scale
+        if share < 1.0:
+            # A large picture is shrunk first: averaged, and without a second one of its size.
+            image = np.asarray(cv2.resize(image, None, fx=share, fy=share, interpolation=cv2.INTER_AREA), np.float32)
+            place *= share
+            place[:, 2] += 0.5 * share - 0.5
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return np.asarray(cv2.warpAffine(image, self.place, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
+        return np.asarray(cv2.warpAffine(image, place, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
 
     def points(self, places: NDArray[np.floating[Any]]) -> Floats:
         """(..., 2) pixels here of (..., 2) pixels of the whole picture, whose centres lie at +0.5."""
@@ -242,7 +239,7 @@ class _Rims:
         return self.worth > min(SURE_WORTH, max(LEAST_WORTH, LEAST_ADVANTAGE * self.usual))
 
 
-def _best_rims(seen: FloatImage, upright: _Upright, camera: Camera, eyes: _Eyes) -> _Rims:
+def _best_rims(seen: FloatImage, upright: _Upright, camera: Camera, eyes: Floats) -> _Rims:
     """Of all usual rims those that show best."""
     shapes = np.array(list(itertools.product(APART, HALF_WIDTHS, HALF_HEIGHTS, EXPONENTS, BELOW_EYES)))
     rims = [upright.points(camera.project(_rim(shapes, side, eyes))) for side in (-1.0, 1.0)]
@@ -251,14 +248,14 @@ def _best_rims(seen: FloatImage, upright: _Upright, camera: Camera, eyes: _Eyes)
     return _Rims([rim[best] for rim in rims], float(worth[best]), float(np.median(worth)))
 
 
-def _rim(shapes: Floats, side: float, eyes: _Eyes) -> Floats:
+def _rim(shapes: Floats, side: float, eyes: Floats) -> Floats:
     """(S, N, 3) mm: the rims of ``shapes`` (S, 5) on a ``side``, 1 for the person's left."""
     apart, width, height, exponent, below = (column[:, None] for column in shapes.T)
     turn = np.linspace(0.0, 2.0 * np.pi, RIM_POINTS, endpoint=False)[None]
     across, up = (np.sign(part) * np.abs(part) ** (2.0 / exponent) for part in (np.cos(turn), np.sin(turn)))
     x, y = side * (apart + width * across), height * up
-    back = eyes.middle[2] + BEFORE_MM - BENT * x**2 + LEANING * y
-    return np.stack([eyes.middle[0] + x, eyes.middle[1] - below + y, back], -1)
+    back = eyes[2] + BEFORE_MM - BENT * x**2 + LEANING * y
+    return np.stack([eyes[0] + x, eyes[1] - below + y, back], -1)
 
 
 def _along(path: Floats, seen: FloatImage) -> Floats:

@@ -1,10 +1,9 @@
 """Stage 2: light, statistical reflectance, shape and camera together, from coarse to fine.
 
 At each scale: trace the transfer at points of the skin that the photo shows, find light and reflectance, then let shape
-and camera follow the photo; at the end trace once more and settle light and reflectance for the final geometry, with the camera's
-tone curve. Several
-photos of one person share identity and reflectance; each has its own expression, camera and light, and is laid on the others
-(`agreement`).
+and camera follow the photo; at the end trace once more and settle light and reflectance for the final geometry, with the
+camera's tone curve. Several photos of one person share identity and reflectance; each has its own expression, camera and light,
+and is laid on the others (`agreement`).
 """
 
 from __future__ import annotations

@@ -38,6 +38,8 @@ EXPRESSIONS = (
 )
 BUMPS, BUMP_MM = 14, 0.9
 EYE_LEVEL, EYE_ROUGHNESS = 0.31, 0.1
+# What albedo, specular level and roughness may be.
+SPANS = ((0.003, 0.95), (0.0, 1.0), (0.1, 1.0))
 
 
 @dataclass(frozen=True)
@@ -142,10 +144,6 @@ class Population:
 
     def _region(self, name: str) -> FloatImage:
         return np.asarray(self.model.regions[name] > 0.5, np.float32)[:, None]
-
-
-# What albedo, specular level and roughness may be.
-SPANS = ((0.003, 0.95), (0.0, 1.0), (0.1, 1.0))
 
 
 def _noise(rng: Rng, cells: int) -> FloatImage:
